@@ -1,0 +1,109 @@
+/*
+ * net.h: what the files of virtio-net share: net.c (the device), net-receive.c
+ * and net-transmit.c (the two roads of a packet), net-control.c (commands).
+ *
+ * A pair of queues belongs to its own thread once the guest runs.
+ */
+#ifndef LODGE_NET_H
+#define LODGE_NET_H
+
+#include "tap.h"
+#include "virtio.h"
+
+/* Queues 2n and 2n+1 receive and transmit for pair n; the control queue is the last. */
+#define NET_PAIRS_MAX 8
+
+#define NET_HELD_MAX 64   /* receive chains taken ahead of their packets */
+#define NET_IOV_MAX  1024 /* their buffers: what one readv() takes */
+#define NET_PACKET_MAX                                                                             \
+	65562             /* bytes: the largest packet with offloads, header included (5.1.6.3.1) */
+#define NET_ROUND_MAX 256 /* packets before the loop gets its turn */
+
+struct net_receive {
+	bool mergeable; /* VIRTIO_NET_F_MRG_RXBUF: one packet may fill several chains */
+	size_t need;    /* bytes of buffers in which any packet fits */
+
+	/* Chains taken from the ring and not yet used, in order. Their buffers lie
+	 * one after the other in `iov`, so that readv() fills them as they are. */
+	struct net_held {
+		uint16_t head;
+		unsigned buffers;
+		uint64_t len;
+	} held[NET_HELD_MAX];
+	unsigned held_count;
+	struct iovec iov[NET_IOV_MAX + VIRTQUEUE_CHAIN_MAX];
+	unsigned iov_count;
+	uint64_t held_len; /* bytes */
+
+	/* The end of a packet that did not fit what was held; it waits for more. */
+	uint8_t spill[NET_PACKET_MAX];
+	size_t spill_len;
+	size_t spill_from; /* bytes of the same packet already in the held chains */
+
+	bool starving; /* the ring is empty: the next kick matters */
+	struct loop_op again;
+};
+
+struct net_transmit {
+	struct iovec iov[VIRTQUEUE_CHAIN_MAX];
+	struct chain waiting; /* met a full tap; goes first once there is room */
+	bool is_waiting;
+	struct loop_op room;
+	struct loop_op again;
+};
+
+/* A pair of queues and its queue of the tap: one thread's. */
+struct net_pair {
+	struct net *net;
+	struct virtio_queue *receive_queue, *transmit_queue;
+	int fd;
+	struct loop_watch tap_watch;
+	struct net_receive receive;
+	struct net_transmit transmit;
+};
+
+struct net {
+	struct virtio_device device;
+	struct tap tap;
+	unsigned pairs;               /* that exist */
+	unsigned active_pairs;        /* that the driver uses; the control queue's thread */
+	struct virtio_queue *control; /* NULL if there is only one pair */
+	struct iovec control_iov[VIRTQUEUE_CHAIN_MAX];
+	struct loop_op control_again;
+	atomic_bool link_down; /* the interface is gone */
+	struct net_pair pair[NET_PAIRS_MAX];
+};
+
+/* Any of the device's threads. */
+static inline bool net_link_is_down(const struct net *net)
+{
+	/* Relaxed: it orders nothing, and a packet more is lost like the others. */
+	return atomic_load_explicit(&net->link_down, memory_order_relaxed);
+}
+
+/* Move packets until the tap is empty or the guest's ring is. */
+void net_receive(struct net_pair *pair);
+void net_receive_init(struct net_pair *pair);
+void net_receive_start(struct net_pair *pair);
+void net_receive_stop(struct net_pair *pair);
+
+/* Move packets until the ring is empty or the tap is full. */
+void net_transmit(struct net_pair *pair);
+void net_transmit_init(struct net_pair *pair);
+void net_transmit_stop(struct net_pair *pair);
+
+/* Answer the driver's commands (net-control.c). The control queue's thread. */
+void net_control(struct net *net);
+void net_control_init(struct net *net);
+void net_control_stop(struct net *net);
+
+/* Use this many pairs: the tap spreads what it receives over their queues. 0 or -errno. */
+int net_use_pairs(struct net *net, unsigned pairs);
+
+/* Tell the tap what the driver can take unfinished: bits 1 << VIRTIO_NET_F_GUEST_*. */
+int net_set_offloads(struct net *net, uint64_t features);
+
+/* The tap answered that its interface no longer exists: tell the guest, once. */
+void net_lose_link(struct net *net);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * vcpu.h: one processor of the guest, one thread of ours.
+ *
+ * The thread is in KVM_RUN nearly always. It comes back for what only we can
+ * answer (registers of devices), for the end of the guest, and when main
+ * asks it to stop.
+ */
+#ifndef LODGE_VCPU_H
+#define LODGE_VCPU_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stats.h"
+#include "vm.h"
+
+struct kvm_run;
+
+#define VCPU_MAX 16
+
+/* Where and in which state the first vCPU begins: written by the loaders of guest-boot/. */
+struct vcpu_entry {
+	enum {
+		VCPU_ENTRY_LONG64,     /* 64-bit, paging on: Linux/x86 boot protocol 1.15 */
+		VCPU_ENTRY_PROTECTED32 /* 32-bit, paging off: PVH */
+	} mode;
+	uint64_t rip;   /* guest-physical */
+	uint64_t param; /* guest-physical: boot_params in rsi, or hvm_start_info in ebx */
+};
+
+/* Exits to us; those KVM serves by itself are counted by KVM. */
+struct vcpu_stats {
+	counter_t exits;
+	counter_t port_reads, port_writes, mmio_reads, mmio_writes;
+	counter_t interrupted; /* by a signal */
+};
+
+struct vcpu {
+	struct vm *vm;
+	unsigned index; /* also its APIC id */
+	unsigned count; /* of all vCPUs of this machine */
+	int fd;
+	struct kvm_run *run;
+	uint32_t run_size;
+	pthread_t thread;
+	bool started;
+	atomic_bool stopping; /* main asks, the thread looks before each KVM_RUN */
+	char name[16];
+	struct vcpu_stats stats __attribute__((aligned(64)));
+};
+
+/*
+ * Create vCPU `index` of `count` and put it in its first state; vCPU 0 will
+ * begin at *entry, the others wait for vCPU 0 to start them. Prints the
+ * reason when it fails. Main. 0 or -1.
+ */
+int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned count,
+		const struct vcpu_entry *entry);
+
+/* Let it run, on a thread of its own. Main. 0 or -1, printing the reason. */
+int vcpu_start(struct vcpu *vcpu);
+
+/* Make it leave the guest, wherever it is, and wait for its thread. Main. */
+void vcpu_stop(struct vcpu *vcpu);
+
+void vcpu_destroy(struct vcpu *vcpu);
+
+/* Install the handler of the signal that vcpu_stop() uses. Main, before any thread. */
+void vcpu_init_signals(void);
+
+/* Provided by the architecture: CPUID, registers, MSRs. Prints the reason. 0 or -1. */
+int vcpu_arch_init(struct vcpu *vcpu, const struct vcpu_entry *entry);
+
+/*
+ * Describe where the vCPU is, for the line about a KVM error: "rip 0x...,
+ * bytes 0f c7 ..." into `text`. Its own thread, outside KVM_RUN.
+ */
+void vcpu_arch_describe(const struct vcpu *vcpu, char *text, unsigned size);
+
+#endif

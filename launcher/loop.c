@@ -1,0 +1,336 @@
+/*
+ * loop.c: the heart of a device thread (tour 5).
+ *
+ * One io_uring, one place to wait. Devices queue operations while they
+ * handle completions; the next io_uring_submit_and_wait() hands all of them
+ * to the kernel and fetches what is finished, in one system call.
+ *
+ * The ring is created on the thread that uses it, because it is told that
+ * there is a single issuer and that completion work may wait until that
+ * thread asks for it (SINGLE_ISSUER, DEFER_TASKRUN, Linux 6.1): fewer
+ * interruptions for the same work. An older kernel gets a plain ring.
+ *
+ * Next in the tour: virtqueue.c, what a device does when it is kicked.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <semaphore.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "loop.h"
+
+#define RING_ENTRIES 256
+
+static struct io_uring_sqe *next_sqe(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+
+	/* Full: let the kernel take what is queued, which empties it. It may
+	 * refuse only while too many completions wait; they are kept for us. */
+	while (!sqe) {
+		io_uring_submit(&loop->ring);
+		sqe = io_uring_get_sqe(&loop->ring);
+	}
+	return sqe;
+}
+
+static struct io_uring_sqe *start_op(struct loop *loop, struct loop_op *op)
+{
+	op->busy = true;
+	return next_sqe(loop);
+}
+
+void loop_readv(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
+		unsigned count, uint64_t offset, int rw_flags)
+{
+	struct io_uring_sqe *sqe = start_op(loop, op);
+
+	io_uring_prep_readv2(sqe, fd, iov, count, offset, rw_flags);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_writev(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
+		 unsigned count, uint64_t offset, int rw_flags)
+{
+	struct io_uring_sqe *sqe = start_op(loop, op);
+
+	io_uring_prep_writev2(sqe, fd, iov, count, offset, rw_flags);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_fdatasync(struct loop *loop, struct loop_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = start_op(loop, op);
+
+	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_fallocate(struct loop *loop, struct loop_op *op, int fd, int mode, uint64_t offset,
+		    uint64_t len)
+{
+	struct io_uring_sqe *sqe = start_op(loop, op);
+
+	io_uring_prep_fallocate(sqe, fd, mode, (off_t)offset, (off_t)len);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned events)
+{
+	struct io_uring_sqe *sqe = start_op(loop, op);
+
+	io_uring_prep_poll_add(sqe, fd, events);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_again(struct loop *loop, struct loop_op *op)
+{
+	struct io_uring_sqe *sqe = start_op(loop, op);
+
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+void loop_cancel(struct loop *loop, struct loop_op *op)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!op->busy)
+		return;
+	sqe = next_sqe(loop);
+	io_uring_prep_cancel(sqe, op, 0);
+	io_uring_sqe_set_data(sqe, NULL); /* its own completion says nothing new */
+}
+
+static void watch_arm(struct loop_watch *watch)
+{
+	struct io_uring_sqe *sqe = start_op(watch->loop, &watch->op);
+
+	io_uring_prep_poll_multishot(sqe, watch->fd, watch->events);
+	io_uring_sqe_set_data(sqe, &watch->op);
+}
+
+static void watch_done(struct loop_op *op, int result)
+{
+	struct loop_watch *watch = loop_op_owner(op, struct loop_watch, op);
+
+	/* The kernel ends a multishot poll when completions overflow, or when
+	 * the file fails; asking again reports a readiness we missed. A file
+	 * that cannot be polled at all is left alone. */
+	if (!op->busy && watch->wanted && result >= 0)
+		watch_arm(watch);
+	if (watch->wanted)
+		watch->ready(watch->context);
+}
+
+void loop_watch(struct loop *loop, struct loop_watch *watch, int fd, unsigned events,
+		void (*ready)(void *context), void *context)
+{
+	*watch = (struct loop_watch){
+		.op.done = watch_done,
+		.loop = loop,
+		.fd = fd,
+		.events = events,
+		.wanted = true,
+		.ready = ready,
+		.context = context,
+	};
+	watch_arm(watch);
+}
+
+void loop_unwatch(struct loop_watch *watch)
+{
+	if (!watch->wanted)
+		return;
+	watch->wanted = false;
+	loop_cancel(watch->loop, &watch->op);
+	loop_await(watch->loop, &watch->op);
+}
+
+/* Submit what is queued, wait for at least one completion, handle all there are. */
+static void loop_step(struct loop *loop)
+{
+	struct io_uring_cqe *cqe;
+	int ret = io_uring_submit_and_wait(&loop->ring, 1);
+
+	/* EINTR: a stray signal. EBUSY, EAGAIN: too many completions waiting,
+	 * and we are about to take them. Nothing else can happen to a ring. */
+	if (ret < 0 && ret != -EINTR && ret != -EBUSY && ret != -EAGAIN)
+		log_error("%s: io_uring: %s", loop->name, strerror(-ret));
+
+	while (io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
+		struct loop_op *op = io_uring_cqe_get_data(cqe);
+		int result = cqe->res;
+		bool last = !(cqe->flags & IORING_CQE_F_MORE);
+
+		/* Seen before it is handled: `done` may wait for others (drain). */
+		io_uring_cqe_seen(&loop->ring, cqe);
+		if (!op)
+			continue;
+		if (last)
+			op->busy = false;
+		op->done(op, result);
+	}
+}
+
+void loop_drain(struct loop *loop, const unsigned *count)
+{
+	while (*count > 0)
+		loop_step(loop);
+}
+
+void loop_await(struct loop *loop, const struct loop_op *op)
+{
+	while (op->busy)
+		loop_step(loop);
+}
+
+void loop_run(struct loop *loop)
+{
+	while (!loop->stopping) {
+		loop_step(loop);
+		if (loop->after_batch)
+			loop->after_batch(loop->context);
+	}
+}
+
+void loop_quit(struct loop *loop)
+{
+	loop->stopping = true;
+}
+
+static void serve_call(void *context)
+{
+	struct loop *loop = context;
+	void (*fn)(void *arg);
+
+	/* Taken at once: fn may drain, which handles completions, which may
+	 * bring us here again for the same ring of the bell. */
+	pthread_mutex_lock(&loop->call_lock);
+	fn = loop->call_fn;
+	loop->call_fn = NULL;
+	pthread_mutex_unlock(&loop->call_lock);
+	if (!fn)
+		return;
+
+	fn(loop->call_arg);
+
+	pthread_mutex_lock(&loop->call_lock);
+	loop->call_finished = true;
+	pthread_cond_signal(&loop->call_done);
+	pthread_mutex_unlock(&loop->call_lock);
+}
+
+void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&loop->call_turn);
+	pthread_mutex_lock(&loop->call_lock);
+	loop->call_arg = arg;
+	loop->call_fn = fn;
+	loop->call_finished = false;
+	if (write(loop->call_fd, &one, sizeof(one)) < 0)
+		log_error("%s: cannot wake the thread: %m", loop->name);
+	while (!loop->call_finished)
+		pthread_cond_wait(&loop->call_done, &loop->call_lock);
+	pthread_mutex_unlock(&loop->call_lock);
+	pthread_mutex_unlock(&loop->call_turn);
+}
+
+int loop_init(struct loop *loop, void (*after_batch)(void *context), void *context)
+{
+	int ret;
+
+	*loop = (struct loop){ .name = "lodge",
+			       .after_batch = after_batch,
+			       .context = context,
+			       .call_turn = PTHREAD_MUTEX_INITIALIZER,
+			       .call_lock = PTHREAD_MUTEX_INITIALIZER,
+			       .call_done = PTHREAD_COND_INITIALIZER };
+
+	loop->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->call_fd < 0)
+		return -errno;
+	ret = io_uring_queue_init(RING_ENTRIES, &loop->ring,
+				  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	if (ret == -EINVAL)
+		ret = io_uring_queue_init(RING_ENTRIES, &loop->ring, 0);
+	if (ret < 0) {
+		close(loop->call_fd);
+		return ret;
+	}
+	loop_watch(loop, &loop->call_watch, loop->call_fd, POLLIN, serve_call, loop);
+	return 0;
+}
+
+void loop_exit(struct loop *loop)
+{
+	io_uring_queue_exit(&loop->ring);
+	close(loop->call_fd);
+}
+
+/* What a new thread needs to know, and where it leaves how it went. */
+struct loop_birth {
+	struct loop *loop;
+	const char *name;
+	void (*after_batch)(void *context);
+	void *context;
+	sem_t born;
+	int result;
+};
+
+static void *loop_thread(void *arg)
+{
+	struct loop_birth *birth = arg;
+	struct loop *loop = birth->loop;
+
+	pthread_setname_np(pthread_self(), birth->name);
+	birth->result = loop_init(loop, birth->after_batch, birth->context);
+	if (birth->result < 0) {
+		sem_post(&birth->born);
+		return NULL;
+	}
+	loop->name = birth->name;
+	sem_post(&birth->born); /* *birth is gone from here on */
+	loop_run(loop);
+	loop_exit(loop);
+	return NULL;
+}
+
+int loop_start(struct loop *loop, const char *name, void (*after_batch)(void *context),
+	       void *context)
+{
+	struct loop_birth birth = {
+		.loop = loop, .name = name, .after_batch = after_batch, .context = context
+	};
+	pthread_t thread;
+	int ret;
+
+	sem_init(&birth.born, 0, 0);
+	ret = -pthread_create(&thread, NULL, loop_thread, &birth);
+	if (ret < 0)
+		return ret;
+	while (sem_wait(&birth.born) < 0 && errno == EINTR)
+		;
+	sem_destroy(&birth.born);
+	if (birth.result < 0)
+		pthread_join(thread, NULL);
+	else
+		loop->thread = thread;
+	return birth.result;
+}
+
+static void quit_call(void *arg)
+{
+	loop_quit(arg);
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop_call(loop, quit_call, loop);
+	pthread_join(loop->thread, NULL);
+}

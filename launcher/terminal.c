@@ -1,0 +1,84 @@
+/*
+ * terminal.c: raw while the guest runs, as it was afterwards.
+ *
+ * main enters and leaves; a crash of ours restores too, in a signal handler,
+ * because a shell left in raw mode is a poor way to hear of a bug. The saved
+ * settings are one of the few globals: a process has one terminal.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "terminal.h"
+
+static struct termios saved;
+static atomic_bool raw;
+
+static void restore_and_die(int signal)
+{
+	/* tcsetattr() and raise() are async-signal-safe; the handler was reset
+	 * when it was entered, so this raise is the end. */
+	if (atomic_load(&raw))
+		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+	raise(signal);
+}
+
+static void watch_for_crashes(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+	struct sigaction action = { .sa_handler = restore_and_die, .sa_flags = (int)SA_RESETHAND };
+
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+void terminal_enter_raw(void)
+{
+	struct termios mode;
+
+	/* In the background the terminal belongs to somebody else. */
+	if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp())
+		return;
+	if (!atomic_load(&raw)) {
+		if (tcgetattr(STDIN_FILENO, &saved) < 0)
+			return;
+		watch_for_crashes();
+	}
+	mode = saved;
+	cfmakeraw(&mode);
+	if (tcsetattr(STDIN_FILENO, TCSANOW, &mode) < 0) {
+		log_warning("cannot make the terminal raw: %s", strerror(errno));
+		return;
+	}
+	atomic_store(&raw, true);
+	log_set_raw(true);
+}
+
+void terminal_restore(void)
+{
+	if (!atomic_exchange(&raw, false))
+		return;
+	/* DRAIN: what the guest printed last leaves while "\n" is still its own. */
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+	log_set_raw(false);
+}
+
+bool terminal_is_raw(void)
+{
+	return atomic_load(&raw);
+}
+
+void terminal_size(uint16_t *columns, uint16_t *rows)
+{
+	struct winsize size = { 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		size = (struct winsize){ 0 };
+	*columns = size.ws_col;
+	*rows = size.ws_row;
+}
