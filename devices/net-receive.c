@@ -1,0 +1,269 @@
+/*
+ * net-receive.c: from the tap into the guest.
+ *
+ * The tap is read directly into the guest's buffers. We take chains from the
+ * ring ahead of the packets, until any packet would fit, and give readv()
+ * all of them; what it did not use stays held for the next. The packets of
+ * one round are published together, with at most one interrupt: "interrupt
+ * only when no more packets are waiting", without waiting for anything.
+ *
+ * If the guest has too few buffers for the largest packet, a spare buffer of
+ * ours follows theirs. A packet that reaches into it is finished when the
+ * guest brings more; nothing is cut off, dropped or read twice.
+ *
+ * Kicks are off except while the ring is empty and we wait for buffers.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "net.h"
+
+#define NUM_BUFFERS_OFFSET 10 /* in struct virtio_net_hdr_v1 */
+
+static struct virtio_queue *queue_of(struct net_pair *pair)
+{
+	return pair->receive_queue;
+}
+
+static void count_drop(struct virtio_queue *queue, counter_t *reason)
+{
+	counter_add(&queue->stats->dropped, 1);
+	counter_add(reason, 1);
+}
+
+/* Take one more chain; false if there is none, or no room to hold it. */
+static bool hold_one(struct net_pair *pair)
+{
+	struct net_receive *receive = &pair->receive;
+	struct chain chain = { .iov = receive->iov + receive->iov_count };
+
+	if (receive->held_count == NET_HELD_MAX ||
+	    receive->iov_count + VIRTQUEUE_CHAIN_MAX > NET_IOV_MAX ||
+	    !virtio_next(queue_of(pair), &chain))
+		return false;
+	if (chain.readable || chain.writable_len < TAP_HEADER) {
+		virtio_break(&pair->net->device,
+			     "receive buffer that cannot hold a packet's header");
+		return false;
+	}
+	receive->held[receive->held_count++] = (struct net_held){ .head = chain.head,
+								  .buffers = chain.writable,
+								  .len = chain.writable_len };
+	receive->iov_count += chain.writable;
+	receive->held_len += chain.writable_len;
+	return true;
+}
+
+/* Hold enough for any packet if the ring has it. Without merging, a packet gets one chain. */
+static void hold_enough(struct net_pair *pair)
+{
+	struct net_receive *receive = &pair->receive;
+
+	if (receive->mergeable)
+		while (receive->held_len < receive->need && hold_one(pair))
+			;
+	else if (receive->held_count == 0)
+		hold_one(pair);
+}
+
+/* Set one field of the header, wherever the driver's buffers cut it. */
+static void write_num_buffers(const struct net_receive *receive, unsigned count)
+{
+	uint8_t bytes[2] = { (uint8_t)count, (uint8_t)(count >> 8) };
+	size_t at = NUM_BUFFERS_OFFSET;
+
+	for (unsigned i = 0, done = 0; i < receive->iov_count && done < sizeof(bytes); i++) {
+		const struct iovec *iov = &receive->iov[i];
+
+		while (at < iov->iov_len && done < sizeof(bytes))
+			((uint8_t *)iov->iov_base)[at++] = bytes[done++];
+		at -= at < iov->iov_len ? at : iov->iov_len;
+	}
+}
+
+/* The first held chains hold a packet of `len` bytes: give them back, keep the rest. */
+static void deliver(struct net_pair *pair, size_t len)
+{
+	struct net_receive *receive = &pair->receive;
+	unsigned chains = 0, buffers = 0;
+	size_t covered = 0;
+
+	while (covered < len) {
+		covered += receive->held[chains].len;
+		buffers += receive->held[chains].buffers;
+		chains++;
+	}
+	write_num_buffers(receive, chains);
+	for (unsigned i = 0; i < chains; i++) {
+		const struct net_held *held = &receive->held[i];
+		size_t part = len < held->len ? len : (size_t)held->len;
+
+		virtio_done(queue_of(pair), held->head, (uint32_t)part, part);
+		len -= part;
+		receive->held_len -= held->len;
+	}
+	receive->held_count -= chains;
+	receive->iov_count -= buffers;
+	memmove(receive->held, receive->held + chains,
+		receive->held_count * sizeof(receive->held[0]));
+	memmove(receive->iov, receive->iov + buffers, receive->iov_count * sizeof(struct iovec));
+}
+
+/* Copy `len` bytes into the held buffers, `from` bytes behind their start. */
+static void write_held(const struct net_receive *receive, size_t from, const uint8_t *bytes,
+		       size_t len)
+{
+	for (unsigned i = 0; i < receive->iov_count && len > 0; i++) {
+		size_t size = receive->iov[i].iov_len, part;
+
+		if (from >= size) {
+			from -= size;
+			continue;
+		}
+		part = len < size - from ? len : size - from;
+		memcpy((uint8_t *)receive->iov[i].iov_base + from, bytes, part);
+		bytes += part;
+		len -= part;
+		from = 0;
+	}
+}
+
+/* Finish the packet whose end is in the spill; false while buffers are still missing. */
+static bool unspill(struct net_pair *pair)
+{
+	struct net_receive *receive = &pair->receive;
+	size_t len = receive->spill_from + receive->spill_len;
+
+	while (receive->held_len < len && hold_one(pair))
+		;
+	if (receive->held_len < len) {
+		/* All we can hold and still too little: such a packet never fits. */
+		if (receive->held_count < NET_HELD_MAX &&
+		    receive->iov_count + VIRTQUEUE_CHAIN_MAX <= NET_IOV_MAX)
+			return false;
+		count_drop(queue_of(pair), &queue_of(pair)->stats->dropped_too_long);
+		receive->spill_len = 0;
+		return true;
+	}
+	write_held(receive, receive->spill_from, receive->spill, receive->spill_len);
+	receive->spill_len = 0;
+	deliver(pair, len);
+	return true;
+}
+
+/* One packet; returns its length, 0 if it could not be delivered (yet), or -errno. */
+static ssize_t read_packet(struct net_pair *pair)
+{
+	struct net_receive *receive = &pair->receive;
+	unsigned count = receive->iov_count;
+	bool tight = receive->held_len < receive->need;
+	ssize_t len;
+
+	/* The entry behind the last is free: hold_one() leaves room for a chain. */
+	if (tight)
+		receive->iov[count++] = (struct iovec){ .iov_base = receive->spill,
+							.iov_len = sizeof(receive->spill) };
+	len = readv(pair->fd, receive->iov, (int)count);
+	if (len < 0)
+		return -errno;
+	if (len <= TAP_HEADER) /* no frame in it */
+		return 0;
+	if ((uint64_t)len <= receive->held_len) {
+		deliver(pair, (size_t)len);
+		return len;
+	}
+	/* Without merging a packet that outgrows its chain has no place at all:
+	 * the driver chose its buffers too small, and the chain is used again. */
+	if (receive->mergeable) {
+		receive->spill_from = (size_t)receive->held_len;
+		receive->spill_len = (size_t)len - receive->spill_from;
+	} else {
+		count_drop(queue_of(pair), &queue_of(pair)->stats->dropped_too_long);
+	}
+	return 0;
+}
+
+/* Is there room for a packet? If not, ask for a kick, and look once more. */
+static bool have_buffers(struct net_pair *pair)
+{
+	struct net_receive *receive = &pair->receive;
+
+	for (;;) {
+		bool ready = receive->spill_len == 0 || unspill(pair);
+
+		if (ready)
+			hold_enough(pair);
+		if (ready && receive->held_count > 0)
+			return true;
+		receive->starving = true;
+		counter_add(&queue_of(pair)->stats->starved, 1);
+		if (!virtio_want_kicks(queue_of(pair)))
+			return false;
+		virtio_ignore_kicks(queue_of(pair));
+		receive->starving = false;
+	}
+}
+
+void net_receive(struct net_pair *pair)
+{
+	struct net_receive *receive = &pair->receive;
+
+	if (receive->again.busy || net_link_is_down(pair->net) || !queue_of(pair)->running)
+		return;
+	if (receive->starving) {
+		virtio_ignore_kicks(queue_of(pair));
+		receive->starving = false;
+	}
+	for (unsigned i = 0; i < NET_ROUND_MAX; i++) {
+		ssize_t len;
+
+		if (virtio_is_broken(&pair->net->device) || !have_buffers(pair))
+			return;
+		len = read_packet(pair);
+		if (len == -EAGAIN) /* the watch calls again when there is more */
+			return;
+		if (len == -EBADFD) {
+			net_lose_link(pair->net);
+			return;
+		}
+	}
+	loop_again(virtio_loop(queue_of(pair)), &receive->again);
+}
+
+static void receive_again(struct loop_op *op, int result)
+{
+	(void)result;
+	net_receive(loop_op_owner(op, struct net_pair, receive.again));
+}
+
+void net_receive_init(struct net_pair *pair)
+{
+	pair->receive.again.done = receive_again;
+}
+
+/* The driver is there: how much must be held depends on what it can take. */
+void net_receive_start(struct net_pair *pair)
+{
+	struct net_receive *receive = &pair->receive;
+	bool large = virtio_has(&pair->net->device, VIRTIO_NET_F_GUEST_TSO4) ||
+		     virtio_has(&pair->net->device, VIRTIO_NET_F_GUEST_TSO6);
+
+	receive->mergeable = virtio_has(&pair->net->device, VIRTIO_NET_F_MRG_RXBUF);
+	/* 14 bytes of Ethernet header and 4 of a VLAN tag. */
+	receive->need = large ? NET_PACKET_MAX : (size_t)pair->net->tap.mtu + 18 + TAP_HEADER;
+	receive->held_count = receive->iov_count = 0;
+	receive->held_len = 0;
+	receive->spill_len = 0;
+	receive->starving = false;
+	virtio_ignore_kicks(queue_of(pair));
+}
+
+void net_receive_stop(struct net_pair *pair)
+{
+	loop_await(virtio_loop(queue_of(pair)), &pair->receive.again);
+}

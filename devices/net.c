@@ -1,0 +1,387 @@
+/*
+ * net.c: virtio-net: its option, its features, its life.
+ *
+ * The packets travel in net-receive.c and net-transmit.c, the driver's commands
+ * are answered in net-control.c, the tap is opened in tap.c. Each pair of queues
+ * has a thread for both directions, and a queue of the tap.
+ *
+ * Source: virtio 1.2, 5.1.
+ */
+#include <limits.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_net.h>
+#include <netinet/ether.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "log.h"
+#include "net.h"
+
+#define PCI_CLASS_ETHERNET 0x020000
+#define MAC_LEN            6
+
+#define SYNTAX "tap[=NAME]|fd=N[,mac=MAC][,queues=N]"
+
+struct net_options {
+	const char *tap; /* interface name; NULL: a new one */
+	int fd;          /* or a tap somebody passed to us; -1: none */
+	bool has_mac;
+	uint8_t mac[MAC_LEN];
+	unsigned queues; /* pairs */
+};
+
+static struct net *of(struct virtio_device *device)
+{
+	return loop_op_owner(device, struct net, device);
+}
+
+/* --- The option --- */
+
+static bool parse_mac(const char *text, uint8_t mac[MAC_LEN])
+{
+	struct ether_addr address;
+
+	/* ether_aton_r() would take one digit for two: ask for the full form. */
+	if (strlen(text) != 17 || !ether_aton_r(text, &address))
+		return false;
+	memcpy(mac, &address, MAC_LEN);
+	return true;
+}
+
+static int parse_part(struct net_options *options, const struct suboption *part)
+{
+	if (part->value && strcmp(part->key, "mac") == 0) {
+		/* The lowest bit of the first byte marks a group, which no card is. */
+		if (!parse_mac(part->value, options->mac) || (options->mac[0] & 1)) {
+			log_error("--net: mac '%s' is not the address of a card, like "
+				  "02:00:00:00:00:01",
+				  part->value);
+			return -1;
+		}
+		options->has_mac = true;
+		return 0;
+	}
+	if (part->value && strcmp(part->key, "queues") == 0) {
+		if (part->value[0] < '1' || part->value[0] > '0' + NET_PAIRS_MAX ||
+		    part->value[1]) {
+			log_error("--net: queues '%s' is not a number from 1 to %d", part->value,
+				  NET_PAIRS_MAX);
+			return -1;
+		}
+		options->queues = (unsigned)(part->value[0] - '0');
+		return 0;
+	}
+	log_error("--net: unknown part '%s'; takes " SYNTAX "", part->key);
+	return -1;
+}
+
+static int parse_fd(struct net_options *options, const char *value)
+{
+	char *end;
+	unsigned long fd = value ? strtoul(value, &end, 10) : 0;
+
+	if (!value || *value < '0' || *value > '9' || *end || fd > INT_MAX) {
+		log_error("--net: fd '%s' is not the number of an open file", value ? value : "");
+		return -1;
+	}
+	options->fd = (int)fd;
+	return 0;
+}
+
+static int parse_backend(struct net_options *options, const struct suboption *part)
+{
+	if (strcmp(part->key, "fd") == 0)
+		return parse_fd(options, part->value);
+	if (strcmp(part->key, "tap") != 0) {
+		log_error("--net: unknown network '%s'; takes " SYNTAX "", part->key);
+		return -1;
+	}
+	if (part->value && (*part->value == '\0' || strlen(part->value) >= IFNAMSIZ)) {
+		log_error("--net: tap '%s' is not an interface name of 1 to %d characters",
+			  part->value, IFNAMSIZ - 1);
+		return -1;
+	}
+	options->tap = part->value;
+	return 0;
+}
+
+static void *parse(const char *text)
+{
+	struct net_options *options = calloc(1, sizeof(*options) + strlen(text) + 1);
+	struct suboption part;
+	char *rest;
+	int ret;
+
+	if (!options)
+		return NULL;
+	options->queues = 1;
+	options->fd = -1;
+	rest = strcpy((char *)(options + 1), text);
+	suboption_next(&rest, &part);
+	ret = parse_backend(options, &part);
+	while (ret == 0 && suboption_next(&rest, &part))
+		ret = parse_part(options, &part);
+	if (ret == 0 && options->fd >= 0 && options->queues > 1) {
+		log_error("--net: queues %u: a tap passed as fd has one", options->queues);
+		ret = -1;
+	}
+	if (ret < 0) {
+		free(options);
+		return NULL;
+	}
+	return options;
+}
+
+/* --- Life --- */
+
+void net_lose_link(struct net *net)
+{
+	uint16_t status = 0;
+
+	if (atomic_exchange(&net->link_down, true))
+		return;
+	log_warning("%s: interface %s is gone; the guest's link is down", net->device.name,
+		    net->tap.name);
+	virtio_config_set(&net->device, offsetof(struct virtio_net_config, status), &status,
+			  sizeof(status));
+	virtio_config_changed(&net->device);
+}
+
+int net_set_offloads(struct net *net, uint64_t features)
+{
+	static const struct {
+		unsigned feature, offload;
+	} map[] = {
+		{ VIRTIO_NET_F_GUEST_CSUM, TUN_F_CSUM },
+		{ VIRTIO_NET_F_GUEST_TSO4, TUN_F_TSO4 },
+		{ VIRTIO_NET_F_GUEST_TSO6, TUN_F_TSO6 },
+		{ VIRTIO_NET_F_GUEST_ECN, TUN_F_TSO_ECN },
+	};
+	unsigned offload = 0;
+
+	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if (features & BIT(map[i].feature))
+			offload |= map[i].offload;
+	/* Segmentation without checksums is a combination the tap refuses. */
+	if (!(offload & TUN_F_CSUM))
+		offload = 0;
+	return tap_set_offload(&net->tap, offload);
+}
+
+int net_use_pairs(struct net *net, unsigned pairs)
+{
+	int ret = 0;
+
+	for (unsigned i = 1; i < net->pairs && ret == 0; i++) {
+		bool used = i < pairs;
+
+		if (used != (i < net->active_pairs))
+			ret = tap_use_queue(&net->tap, i, used);
+	}
+	if (ret == 0)
+		net->active_pairs = pairs;
+	return ret;
+}
+
+static void start(struct virtio_device *device)
+{
+	struct net *net = of(device);
+	int ret = net_set_offloads(net, device->accepted);
+
+	/* A driver that does not know of several pairs has its control queue
+	 * behind the first (5.1.2). */
+	if (net->pairs > 1)
+		net->control =
+			&device->queues[virtio_has(device, VIRTIO_NET_F_MQ) ? 2 * net->pairs : 2];
+
+	if (ret < 0 && !net_link_is_down(net))
+		log_warning("%s: tap %s takes no offloads: %s", device->name, net->tap.name,
+			    strerror(-ret));
+	/* One pair, until the driver asks for more (5.1.6.5.5). */
+	ret = net_use_pairs(net, 1);
+	if (ret < 0 && !net_link_is_down(net))
+		log_warning("%s: tap %s keeps its queues: %s", device->name, net->tap.name,
+			    strerror(-ret));
+}
+
+static void tap_ready(void *context)
+{
+	net_receive(context);
+}
+
+/*
+ * The pair a data queue belongs to; NULL for the control queue, and for those
+ * a driver has no business with because it did not accept VIRTIO_NET_F_MQ.
+ */
+static struct net_pair *pair_of(struct net *net, unsigned index)
+{
+	unsigned usable = virtio_has(&net->device, VIRTIO_NET_F_MQ) ? net->pairs : 1;
+
+	return index / 2 < usable ? &net->pair[index / 2] : NULL;
+}
+
+static bool is_receive(unsigned index)
+{
+	return index % 2 == 0;
+}
+
+static bool is_control(const struct net *net, unsigned index)
+{
+	return net->control && index == net->control->index;
+}
+
+static void queue_start(struct virtio_device *device, unsigned index)
+{
+	struct net *net = of(device);
+	struct net_pair *pair = pair_of(net, index);
+
+	if (!pair || !is_receive(index))
+		return;
+	net_receive_start(pair);
+	loop_watch(virtio_loop(pair->receive_queue), &pair->tap_watch, pair->fd, POLLIN, tap_ready,
+		   pair);
+}
+
+static void kick(struct virtio_device *device, unsigned index)
+{
+	struct net *net = of(device);
+	struct net_pair *pair = pair_of(net, index);
+
+	if (is_control(net, index))
+		net_control(net);
+	else if (pair && is_receive(index))
+		net_receive(pair);
+	else if (pair)
+		net_transmit(pair);
+}
+
+static void queue_stop(struct virtio_device *device, unsigned index)
+{
+	struct net *net = of(device);
+	struct net_pair *pair = pair_of(net, index);
+
+	device->queues[index].running = false; /* what drains must not start anew */
+	if (is_control(net, index)) {
+		net_control_stop(net);
+	} else if (pair && is_receive(index)) {
+		loop_unwatch(&pair->tap_watch);
+		net_receive_stop(pair);
+	} else if (pair) {
+		net_transmit_stop(pair);
+	}
+}
+
+static void release(struct virtio_device *device)
+{
+	tap_close(&of(device)->tap);
+}
+
+static const struct virtio_class net_class = {
+	.name = "net",
+	.id = VIRTIO_ID_NET,
+	.pci_class = PCI_CLASS_ETHERNET,
+	.config_size = sizeof(struct virtio_net_config),
+	.start = start,
+	.queue_start = queue_start,
+	.kick = kick,
+	.queue_stop = queue_stop,
+	.release = release,
+};
+
+static const uint64_t net_features =
+	BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MTU) |
+	BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |
+	BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |
+	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_STATUS);
+
+static const uint64_t multiqueue_features =
+	BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |
+	BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+
+static int set_config(struct net *net, const struct net_options *options)
+{
+	struct virtio_net_config config = {
+		.status = htole16(VIRTIO_NET_S_LINK_UP),
+		.max_virtqueue_pairs = htole16((uint16_t)net->pairs),
+		.mtu = htole16(net->tap.mtu),
+	};
+
+	_Static_assert(sizeof(config) <= VIRTIO_CONFIG_MAX, "the configuration fits");
+	if (options->has_mac)
+		memcpy(config.mac, options->mac, MAC_LEN);
+	else if (getrandom(config.mac, MAC_LEN, 0) != MAC_LEN)
+		return -1;
+	else /* locally administered, not a group */
+		config.mac[0] = (uint8_t)((config.mac[0] & 0xfc) | 0x02);
+	virtio_config_set(&net->device, 0, &config, sizeof(config));
+	return 0;
+}
+
+static void init_pairs(struct net *net)
+{
+	for (unsigned i = 0; i < net->pairs; i++) {
+		struct net_pair *pair = &net->pair[i];
+
+		pair->net = net;
+		pair->fd = net->tap.fd[i];
+		pair->receive_queue = &net->device.queues[2 * i];
+		pair->transmit_queue = &net->device.queues[2 * i + 1];
+		net_receive_init(pair);
+		net_transmit_init(pair);
+	}
+	net->active_pairs = net->pairs; /* as a tap attaches its queues */
+}
+
+/* Each pair its thread; the control queue goes with the first. */
+static unsigned thread_of(unsigned index, unsigned threads)
+{
+	return index / 2 < threads ? index / 2 : 0;
+}
+
+static struct virtio_device *create(unsigned index, const void *options,
+				    const struct memory *memory, struct stream *terminal)
+{
+	const struct net_options *wanted = options;
+	bool multiqueue = wanted->queues > 1;
+	struct virtio_setup setup = {
+		.index = index,
+		.memory = memory,
+		.features = net_features | (multiqueue ? multiqueue_features : 0),
+		.queues = 2 * wanted->queues + multiqueue,
+		.threads = wanted->queues,
+		.thread_of = thread_of,
+	};
+	struct net *net = calloc(1, sizeof(*net));
+
+	(void)terminal;
+	if (!net)
+		return NULL;
+	net->pairs = wanted->queues;
+	if ((wanted->fd >= 0 ? tap_adopt(&net->tap, wanted->fd)
+			     : tap_open(&net->tap, wanted->tap, net->pairs)) < 0) {
+		free(net);
+		return NULL;
+	}
+	init_pairs(net);
+	net_control_init(net);
+	if (virtio_init(&net->device, &net_class, &setup) < 0 || set_config(net, wanted) < 0) {
+		free(net);
+		return NULL;
+	}
+	return &net->device;
+}
+
+const struct device_type net_device = {
+	.name = "net",
+	.option = "net",
+	.letter = 'n',
+	.syntax = SYNTAX,
+	.help = "network card on a tap interface; repeatable",
+	.parse = parse,
+	.create = create,
+};
