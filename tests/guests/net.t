@@ -1,0 +1,58 @@
+#!/bin/bash
+# net.t: the network device over a tap, in a network namespace of its own.
+if [ -z "${LODGE_TEST_NETNS:-}" ]; then
+	[ "$(id -u)" = 0 ] && map= || map=-r
+	LODGE_TEST_NETNS=1 exec unshare $map -n -- "$0"
+fi
+. "$(dirname "$0")/suite.sh"
+
+sysctl -qw net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
+ip link set lo up
+
+# tap NAME [MTU]
+tap() {
+	ip tuntap add "$1" mode tap vnet_hdr
+	ip link set "$1" mtu "${2:-1500}" up
+}
+
+# run LABEL TAP MAC MTU ARGS...: the guest at one end, `frames` at the other.
+run() {
+	local label=$1 tap=$2 mac=$3 mtu=$4 line other long
+	shift 4
+	rm -f "$T/frames-pipe"
+	mkfifo "$T/frames-pipe"
+	"$tools/frames" "$tap" >"$T/frames-pipe" 2>&1 &
+	other=$!
+	exec 9<"$T/frames-pipe"
+	read -r -t "$LIMIT" line <&9
+	guest "$label" -n "tap=$tap,mac=$mac" "$@" "$guests/net.elf" mac=$mac mtu=$mtu
+	timeout "$LIMIT" cat <&9 >"$T/frames" || kill $other
+	exec 9<&-
+	wait $other
+	is $? 0 "$label: the other end was told the end"
+	long=$(sed -n 's/^# sent long //p' "$T/out")
+	like "$(<"$T/frames")" "counted $long, of them long $long" "$label: it saw every frame of the full ring"
+	like "$(<"$T/frames")" "tcp length 20054 gso_type 1 gso_size 1448" "$label: and the segment uncut"
+}
+tap t0
+tap t1 9000
+run pci t0 52:54:00:12:34:56 1500
+run mmio t0 52:54:00:12:34:57 1500 --transport mmio
+run "MTU 9000" t1 02:00:00:00:00:07 9000
+
+# Without a name lodge makes a tap itself, gone with it.
+start -n tap "$guests/ending.elf" end=wait </dev/null
+is "$(ip -o link show type tun | grep -vc ": t[01]:")" 1 "no name: a tap of its own"
+is "$(cat /proc/$pid/task/*/comm | grep -c lodge-net0)" 1 "no name: and a thread"
+kill $pid
+finish
+is "$(ip -o link show type tun | grep -vc ": t[01]:")" 0 "no name: gone at the end"
+
+start -n tap=t0 "$guests/ending.elf" end=wait </dev/null
+mv "$T/err" "$T/first"
+lodge -n tap=t0 "$guests/ending.elf" end=poweroff </dev/null
+is "$status" 1 "a tap in use: exit status 1"
+like "$(<"$T/err")" t0 "a tap in use: which is named"
+kill $pid
+finish
+plan
