@@ -54,6 +54,7 @@ check:
 
 bench: all guests
 	@tests/bench/startup
+	@tests/bench/network-native
 
 PREFIX ?= /usr/local
 install: all

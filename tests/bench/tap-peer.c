@@ -1,0 +1,397 @@
+/*
+ * tap-peer.c: the host's end of a tap, for tests/bench/network-native: runs a
+ * machine whose guest is tests/guests/packets.c and gives it what it needs, or
+ * does the guest's work itself, as the ceiling to compare with.
+ *
+ *   tap-peer run TAP COUNT transmit|receive|echo PROGRAM [ARG]...
+ *   tap-peer write TAP COUNT        plain writev() into the tap
+ *   tap-peer uring TAP COUNT DEPTH  io_uring, DEPTH writes a submission
+ *   tap-peer uring-fixed ...        the same with the tap as a registered file
+ *   tap-peer read TAP COUNT         plain read() from the tap
+ *
+ * Frames to be received are put into the tap's queue beforehand (its
+ * txqueuelen must hold them), so nobody competes for the CPU with those who
+ * are measured. In an echo, we send one frame and wait for its return.
+ *
+ * Prints one line of words and numbers: frames a second, how many the
+ * interface counted, and for a guest what it said. Fails if the interface did
+ * not count as many as there should be. Everything is bounded by PATIENCE.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <liburing.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ETHERTYPE 0x88b5
+#define PATIENCE  60 /* seconds until a run counts as hung */
+enum { HEADER = sizeof(struct virtio_net_hdr_v1), FRAME = 60 };
+
+extern char **environ;
+
+static const char *tap;
+static unsigned count;
+static pid_t machine;
+static uint8_t packet[HEADER + FRAME];
+static uint8_t *const frame = packet + HEADER;
+
+static void give_up(const char *what)
+{
+	fprintf(stderr, "tap-peer: %s%s%s\n", what, errno ? ": " : "",
+		errno ? strerror(errno) : "");
+	if (machine > 0)
+		kill(machine, SIGKILL);
+	exit(1);
+}
+
+static void out_of_patience(int signal)
+{
+	(void)signal;
+	if (machine > 0)
+		kill(machine, SIGKILL);
+	static const char text[] = "tap-peer: nothing more happens\n";
+	if (write(2, text, sizeof(text) - 1) < 0)
+		_exit(2);
+	_exit(1);
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* --- The interface's own counters --- */
+
+struct counters {
+	uint64_t received, sent, dropped; /* by the host: what the guest sent, and got */
+};
+
+static struct counters read_counters(void)
+{
+	struct counters c = { 0 };
+	size_t n = strlen(tap);
+	char line[512];
+	FILE *file = fopen("/proc/self/net/dev", "r");
+
+	if (!file)
+		give_up("/proc/self/net/dev");
+	while (fgets(line, sizeof(line), file)) {
+		char *p = line + strspn(line, " ");
+		uint64_t v[12] = { 0 };
+
+		if (strncmp(p, tap, n) || p[n] != ':')
+			continue;
+		p += n + 1;
+		for (unsigned i = 0; i < 12; i++)
+			v[i] = strtoull(p, &p, 10);
+		c = (struct counters){ .received = v[1], .sent = v[9], .dropped = v[11] };
+	}
+	fclose(file);
+	return c;
+}
+
+/* Say how fast it was, once the interface agrees on how many there were. */
+static void report(struct counters before, unsigned received, unsigned sent, double seconds,
+		   const char *more)
+{
+	struct counters after = read_counters();
+
+	printf("rate %.0f interface_rx %" PRIu64 " interface_tx %" PRIu64 "%s%s\n", count / seconds,
+	       after.received - before.received, after.sent - before.sent, *more ? " " : "", more);
+	errno = 0;
+	if (after.received - before.received != received || after.sent - before.sent != sent)
+		give_up("the interface counted otherwise");
+}
+
+/* --- Frames to and from the tap, through the host's network stack --- */
+
+static int open_socket(void)
+{
+	struct sockaddr_ll address = { .sll_family = AF_PACKET,
+				       .sll_protocol = htons(ETHERTYPE),
+				       .sll_ifindex = (int)if_nametoindex(tap) };
+	int one = 1, fd = socket(AF_PACKET, SOCK_RAW, htons(ETHERTYPE));
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) < 0)
+		give_up("packet socket");
+	return fd;
+}
+
+/* All frames into the tap's queue. */
+static void fill(void)
+{
+	struct iovec iov = { frame, FRAME };
+	struct mmsghdr messages[64];
+	uint64_t dropped = read_counters().dropped;
+	int fd = open_socket();
+
+	for (unsigned i = 0; i < 64; i++)
+		messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
+	for (unsigned left = count; left;) {
+		int sent = sendmmsg(fd, messages, left < 64 ? left : 64, 0);
+
+		if (sent <= 0)
+			give_up("sendmmsg");
+		left -= (unsigned)sent;
+	}
+	close(fd);
+	errno = 0;
+	if (read_counters().dropped != dropped)
+		give_up("the tap's queue is too short for all frames");
+}
+
+static double echo(int fd)
+{
+	uint64_t start = now();
+	uint8_t got[FRAME + 64];
+
+	for (unsigned i = 0; i < count; i++)
+		if (send(fd, frame, FRAME, 0) != FRAME || recv(fd, got, sizeof(got), 0) != FRAME)
+			give_up("echo");
+	return (double)(now() - start) / 1e9;
+}
+
+/* --- A machine with a guest --- */
+
+static int to_guest, from_guest;
+
+static void start(char **argv)
+{
+	posix_spawn_file_actions_t actions;
+	int in[2], out[2], error;
+
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+		give_up("pipe");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+	error = posix_spawnp(&machine, argv[0], &actions, NULL, argv, environ);
+	if (error) {
+		machine = 0;
+		errno = error;
+		give_up(argv[0]);
+	}
+	close(in[0]);
+	close(out[1]);
+	to_guest = in[1];
+	from_guest = out[0];
+}
+
+/* The guest's next line that begins with `word`. */
+static void await(const char *word, char *line, size_t size)
+{
+	size_t n = 0;
+
+	for (;;) {
+		char c;
+
+		errno = 0;
+		if (read(from_guest, &c, 1) != 1)
+			give_up("the machine ended too soon");
+		if (c == '\r' || !c)
+			continue;
+		if (c != '\n') {
+			if (n + 1 < size)
+				line[n++] = c;
+			continue;
+		}
+		line[n] = 0;
+		if (strncmp(line, word, strlen(word)) == 0)
+			return;
+		n = 0;
+	}
+}
+
+/* What KVM counted for the machine so far; false where it may not be asked. */
+static bool read_exits(uint64_t *exits)
+{
+	char pattern[64];
+	glob_t found;
+	FILE *file;
+	bool read;
+
+	snprintf(pattern, sizeof(pattern), "/sys/kernel/debug/kvm/%d-*/exits", machine);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return false;
+	file = fopen(found.gl_pathv[0], "r");
+	read = file && fscanf(file, "%" SCNu64, exits) == 1;
+	if (file)
+		fclose(file);
+	globfree(&found);
+	return read;
+}
+
+static void run(const char *what, char **argv)
+{
+	bool sends = strcmp(what, "receive") != 0, gets = strcmp(what, "transmit") != 0,
+	     exits_known;
+	int status, fd = -1;
+	struct counters before;
+	char line[512], rest[16];
+	uint64_t guest_packets, cycles, started, tsc, exits, exits_before;
+	double seconds;
+
+	if (sends && gets)
+		fd = open_socket(); /* before the guest is there: misses nothing */
+	start(argv);
+	await("ready", line, sizeof(line));
+	before = read_counters();
+	if (!sends)
+		fill();
+	exits_known = read_exits(&exits_before);
+	started = now();
+	tsc = __builtin_ia32_rdtsc();
+	if (write(to_guest, "g", 1) != 1)
+		give_up("the machine takes no input");
+	seconds = fd >= 0 ? echo(fd) : 0;
+	await("@packets", line, sizeof(line));
+	tsc = __builtin_ia32_rdtsc() - tsc;
+	if (sscanf(line, "@packets %" SCNu64 " cycles %" SCNu64 "%15s", &guest_packets, &cycles,
+		   rest) != 3)
+		give_up(line);
+	exits_known = exits_known && read_exits(&exits);
+	/* The guest's clock is the TSC; ours says how fast that runs. */
+	if (!seconds)
+		seconds = (double)cycles / (double)tsc * (double)(now() - started) / 1e9;
+	while (read(from_guest, rest, sizeof(rest)) > 0)
+		;
+	if (waitpid(machine, &status, 0) != machine || !WIFEXITED(status))
+		give_up("the machine did not end well");
+	machine = 0;
+	if (guest_packets != count)
+		give_up("the guest counted otherwise");
+	if (exits_known)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " exits %" PRIu64,
+			 exits - exits_before);
+	report(before, sends ? count : 0, gets ? count : 0, seconds, strstr(line, "kicks"));
+}
+
+/* --- The same work done on the host --- */
+
+static int open_tap(void)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int header = HEADER, fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", tap);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0)
+		give_up(tap);
+	return fd;
+}
+
+static void write_all(void)
+{
+	struct iovec iov = { packet, sizeof(packet) };
+	struct counters before = read_counters();
+	int fd = open_tap();
+	uint64_t begin = now();
+
+	for (unsigned i = 0; i < count; i++)
+		if (writev(fd, &iov, 1) != sizeof(packet))
+			give_up("writev");
+	report(before, count, 0, (double)(now() - begin) / 1e9, "");
+}
+
+static void uring_all(unsigned depth, bool fixed)
+{
+	struct counters before = read_counters();
+	struct io_uring ring;
+	int fd = open_tap();
+	uint64_t begin;
+
+	if (io_uring_queue_init(depth, &ring,
+				IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) < 0 ||
+	    (fixed && io_uring_register_files(&ring, &fd, 1) < 0))
+		give_up("io_uring");
+	begin = now();
+	for (unsigned done = 0; done < count;) {
+		unsigned n = count - done < depth ? count - done : depth;
+		struct io_uring_cqe *cqe;
+		unsigned head, seen = 0;
+
+		for (unsigned i = 0; i < n; i++) {
+			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+			io_uring_prep_write(sqe, fixed ? 0 : fd, packet, sizeof(packet), 0);
+			if (fixed)
+				sqe->flags |= IOSQE_FIXED_FILE;
+		}
+		if (io_uring_submit_and_wait(&ring, n) < 0)
+			give_up("io_uring_submit_and_wait");
+		io_uring_for_each_cqe(&ring, head, cqe)
+		{
+			if (cqe->res != sizeof(packet)) {
+				errno = -cqe->res;
+				give_up("write");
+			}
+			seen++;
+		}
+		io_uring_cq_advance(&ring, seen);
+		done += seen;
+	}
+	report(before, count, 0, (double)(now() - begin) / 1e9, "");
+	io_uring_queue_exit(&ring);
+}
+
+static void read_all(void)
+{
+	struct counters before = read_counters();
+	uint8_t buffer[2048];
+	int fd = open_tap();
+	uint64_t begin;
+
+	fill();
+	begin = now();
+	for (unsigned i = 0; i < count; i++)
+		if (read(fd, buffer, sizeof(buffer)) != sizeof(packet))
+			give_up("read");
+	report(before, 0, count, (double)(now() - begin) / 1e9, "");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 4)
+		give_up("usage: tap-peer run|write|uring|uring-fixed|read TAP COUNT ...");
+	tap = argv[2];
+	count = (unsigned)strtoul(argv[3], NULL, 10);
+	memcpy(frame, "\2\0\0\0\0\2\2\0\0\0\0\1\x88\xb5", 14);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGALRM, out_of_patience);
+	alarm(PATIENCE);
+	if (strcmp(argv[1], "run") == 0 && argc > 5)
+		run(argv[4], argv + 5);
+	else if (strcmp(argv[1], "write") == 0)
+		write_all();
+	else if (strcmp(argv[1], "uring") == 0 && argc == 5)
+		uring_all((unsigned)strtoul(argv[4], NULL, 10), false);
+	else if (strcmp(argv[1], "uring-fixed") == 0 && argc == 5)
+		uring_all((unsigned)strtoul(argv[4], NULL, 10), true);
+	else if (strcmp(argv[1], "read") == 0)
+		read_all();
+	else
+		give_up("usage: see its opening comment");
+	return 0;
+}
