@@ -2,13 +2,13 @@
  * net-receive.c: from the tap into the guest.
  *
  * The tap is read directly into the guest's buffers. We take chains from the
- * ring ahead of the packets, until any packet would fit, and give readv()
- * all of them; what it did not use stays held for the next. The packets of
- * one round are published together, with at most one interrupt: "interrupt
- * only when no more packets are waiting", without waiting for anything.
+ * ring ahead of the packets, until the next would fit, and give readv() all of
+ * them; what it did not use stays held for the one after. The packets of a
+ * round are published together, with at most one interrupt: "interrupt only
+ * when no more packets are waiting", without waiting for anything.
  *
- * If the guest has too few buffers for the largest packet, a spare buffer of
- * ours follows theirs. A packet that reaches into it is finished when the
+ * If less is held than the largest packet needs, a spare buffer of ours
+ * follows theirs. A packet that reaches into it is finished when the
  * guest brings more; nothing is cut off, dropped or read twice.
  *
  * Kicks are off except while the ring is empty and we wait for buffers.
@@ -24,6 +24,8 @@
 #include "net.h"
 
 #define NUM_BUFFERS_OFFSET 10 /* in struct virtio_net_hdr_v1 */
+
+#define CALM_MAX 256 /* packets of the MTU in a row after which no larger one is expected */
 
 static struct virtio_queue *queue_of(struct net_pair *pair)
 {
@@ -59,13 +61,20 @@ static bool hold_one(struct net_pair *pair)
 	return true;
 }
 
-/* Hold enough for any packet if the ring has it. Without merging, a packet gets one chain. */
-static void hold_enough(struct net_pair *pair)
+/*
+ * Hold enough for the next packet if the ring has it. Without merging, a packet
+ * gets one chain. With it, nobody says how long the next one is: room for the
+ * largest takes dozens of chains, which a stream of small packets would hand to
+ * every single readv(). So large packets are expected for a while after one has
+ * come, and otherwise left to the spare buffer, at the price of a copy.
+ */
+static void hold_ahead(struct net_pair *pair)
 {
 	struct net_receive *receive = &pair->receive;
+	size_t need = receive->calm < CALM_MAX ? receive->need : receive->small;
 
 	if (receive->mergeable)
-		while (receive->held_len < receive->need && hold_one(pair))
+		while (receive->held_len < need && hold_one(pair))
 			;
 	else if (receive->held_count == 0)
 		hold_one(pair);
@@ -173,6 +182,10 @@ static ssize_t read_packet(struct net_pair *pair)
 		return -errno;
 	if (len <= TAP_HEADER) /* no frame in it */
 		return 0;
+	if ((size_t)len > receive->small)
+		receive->calm = 0;
+	else if (receive->calm < CALM_MAX)
+		receive->calm++;
 	if ((uint64_t)len <= receive->held_len) {
 		deliver(pair, (size_t)len);
 		return len;
@@ -197,7 +210,7 @@ static bool have_buffers(struct net_pair *pair)
 		bool ready = receive->spill_len == 0 || unspill(pair);
 
 		if (ready)
-			hold_enough(pair);
+			hold_ahead(pair);
 		if (ready && receive->held_count > 0)
 			return true;
 		receive->starving = true;
@@ -212,6 +225,7 @@ static bool have_buffers(struct net_pair *pair)
 void net_receive(struct net_pair *pair)
 {
 	struct net_receive *receive = &pair->receive;
+	size_t unpublished = 0; /* bytes */
 
 	if (receive->again.busy || net_link_is_down(pair->net) || !queue_of(pair)->running)
 		return;
@@ -222,6 +236,11 @@ void net_receive(struct net_pair *pair)
 	for (unsigned i = 0; i < NET_ROUND_MAX; i++) {
 		ssize_t len;
 
+		/* Large packets fill the ring with a few: the driver may have them. */
+		if (unpublished >= NET_ROUND_BYTES) {
+			virtio_publish(queue_of(pair));
+			unpublished = 0;
+		}
 		if (virtio_is_broken(&pair->net->device) || !have_buffers(pair))
 			return;
 		len = read_packet(pair);
@@ -231,6 +250,7 @@ void net_receive(struct net_pair *pair)
 			net_lose_link(pair->net);
 			return;
 		}
+		unpublished += len > 0 ? (size_t)len : 0;
 	}
 	loop_again(virtio_loop(queue_of(pair)), &receive->again);
 }
@@ -255,7 +275,9 @@ void net_receive_start(struct net_pair *pair)
 
 	receive->mergeable = virtio_has(&pair->net->device, VIRTIO_NET_F_MRG_RXBUF);
 	/* 14 bytes of Ethernet header and 4 of a VLAN tag. */
-	receive->need = large ? NET_PACKET_MAX : (size_t)pair->net->tap.mtu + 18 + TAP_HEADER;
+	receive->small = (size_t)pair->net->tap.mtu + 18 + TAP_HEADER;
+	receive->need = large ? NET_PACKET_MAX : receive->small;
+	receive->calm = 0;
 	receive->held_count = receive->iov_count = 0;
 	receive->held_len = 0;
 	receive->spill_len = 0;

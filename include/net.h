@@ -13,15 +13,22 @@
 /* Queues 2n and 2n+1 receive and transmit for pair n; the control queue is the last. */
 #define NET_PAIRS_MAX 8
 
-#define NET_HELD_MAX 64   /* receive chains taken ahead of their packets */
-#define NET_IOV_MAX  1024 /* their buffers: what one readv() takes */
+#define NET_HELD_MAX  64   /* receive chains taken ahead of their packets */
+#define NET_BATCH_MAX 64   /* transmit chains on their way at once */
+#define NET_IOV_MAX   1024 /* their buffers: what one readv() takes */
 #define NET_PACKET_MAX                                                                             \
-	65562             /* bytes: the largest packet with offloads, header included (5.1.6.3.1) */
-#define NET_ROUND_MAX 256 /* packets before the loop gets its turn */
+	65562 /* bytes: the largest packet with offloads, header included (5.1.6.3.1) */
+
+/* What is moved before the driver hears of it, if there is no end of it: a
+ * quarter of a ring, so that it can go on with that while we go on with the rest. */
+#define NET_ROUND_MAX   64          /* packets */
+#define NET_ROUND_BYTES (64 * 1024) /* or bytes */
 
 struct net_receive {
 	bool mergeable; /* VIRTIO_NET_F_MRG_RXBUF: one packet may fill several chains */
-	size_t need;    /* bytes of buffers in which any packet fits */
+	size_t small;   /* bytes of buffers in which any packet of the MTU fits */
+	size_t need;    /* bytes in which any packet at all fits */
+	unsigned calm;  /* packets of the MTU since the last larger one; see hold_ahead() */
 
 	/* Chains taken from the ring and not yet used, in order. Their buffers lie
 	 * one after the other in `iov`, so that readv() fills them as they are. */
@@ -44,11 +51,23 @@ struct net_receive {
 	struct loop_op again;
 };
 
+/* A chain on its way to the tap. */
+struct net_packet {
+	struct net_pair *pair;
+	struct loop_op op;
+	struct chain chain; /* its iov is in net_transmit's */
+	bool waiting;       /* the tap was full */
+};
+
 struct net_transmit {
-	struct iovec iov[VIRTQUEUE_CHAIN_MAX];
-	struct chain waiting; /* met a full tap; goes first once there is room */
-	bool is_waiting;
-	struct loop_op room;
+	/* Taken from the ring and not given back, in order. */
+	struct net_packet packets[NET_BATCH_MAX];
+	unsigned count;
+	unsigned in_flight; /* of them, in the loop's ring */
+	struct iovec iov[NET_IOV_MAX + VIRTQUEUE_CHAIN_MAX];
+	uint64_t bytes; /* of all of them together */
+
+	struct loop_op room; /* in flight: the tap was full, and they wait */
 	struct loop_op again;
 };
 
