@@ -11,7 +11,7 @@ BUILD ?= build
 
 # Architecture code is chosen by file.
 ARCH_SOURCES := launcher/x86_64.c launcher/cpuid.c
-SOURCES := $(addprefix launcher/, bus.c ending.c irq.c log.c loop.c machine.c main.c memory.c \
+SOURCES := $(addprefix launcher/, ablate.c bus.c ending.c irq.c log.c loop.c machine.c main.c memory.c \
 	options.c stats.c stream.c terminal.c vcpu.c vm.c) $(ARCH_SOURCES) \
 	$(wildcard devices/*.c) $(wildcard guest-boot/*.c)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)

@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ablate.h"
 #include "log.h"
 #include "net.h"
 
@@ -121,6 +122,8 @@ static void deliver(struct net_pair *pair, size_t len)
 	memmove(receive->held, receive->held + chains,
 		receive->held_count * sizeof(receive->held[0]));
 	memmove(receive->iov, receive->iov + buffers, receive->iov_count * sizeof(struct iovec));
+	if (ablated(IDEA_IRQ_BATCH))
+		virtio_publish(queue_of(pair));
 }
 
 /* Copy `len` bytes into the held buffers, `from` bytes behind their start. */

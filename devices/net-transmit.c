@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <sys/uio.h>
 
+#include "ablate.h"
 #include "net.h"
 
 #define ETHERNET_HEADER 14
@@ -68,6 +69,8 @@ static bool finish(struct net_packet *packet, ssize_t result)
 		count_loss(packet->pair, (int)-result);
 	virtio_done(queue, packet->chain.head, 0, packet->chain.readable_len);
 	packet->waiting = false;
+	if (ablated(IDEA_IRQ_BATCH))
+		virtio_publish(queue);
 	return true;
 }
 
@@ -187,7 +190,7 @@ static unsigned take(struct net_pair *pair)
 
 static bool is_worth_a_ring(const struct net_transmit *transmit)
 {
-	return transmit->count >= TOGETHER_MIN &&
+	return !ablated(IDEA_BATCH) && transmit->count >= TOGETHER_MIN &&
 	       transmit->bytes <= (uint64_t)transmit->count * TOGETHER_BYTES;
 }
 

@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "ablate.h"
 #include "device.h"
 #include "log.h"
 #include "net.h"
@@ -25,7 +26,9 @@
 #define PCI_CLASS_ETHERNET 0x020000
 #define MAC_LEN            6
 
-#define SYNTAX "tap[=NAME]|fd=N[,mac=MAC][,queues=N]"
+#define SYNTAX "tap[=NAME]|fd=N[,mac=MAC][,queues=N][,busy-poll=N]"
+
+#define BUSY_POLL_MAX 1000000
 
 struct net_options {
 	const char *tap; /* interface name; NULL: a new one */
@@ -33,6 +36,7 @@ struct net_options {
 	bool has_mac;
 	uint8_t mac[MAC_LEN];
 	unsigned queues; /* pairs */
+	unsigned busy_poll;
 };
 
 static struct net *of(struct virtio_device *device)
@@ -53,6 +57,21 @@ static bool parse_mac(const char *text, uint8_t mac[MAC_LEN])
 	return true;
 }
 
+static int parse_count(const struct suboption *part, unsigned min, unsigned max, unsigned *count)
+{
+	char *end;
+	unsigned long value = strtoul(part->value, &end, 10);
+
+	/* strtoul() would take a sign or spaces: we do not. */
+	if (*part->value < '0' || *part->value > '9' || *end || value < min || value > max) {
+		log_error("--net: %s '%s' is not a number from %u to %u", part->key, part->value,
+			  min, max);
+		return -1;
+	}
+	*count = (unsigned)value;
+	return 0;
+}
+
 static int parse_part(struct net_options *options, const struct suboption *part)
 {
 	if (part->value && strcmp(part->key, "mac") == 0) {
@@ -66,16 +85,10 @@ static int parse_part(struct net_options *options, const struct suboption *part)
 		options->has_mac = true;
 		return 0;
 	}
-	if (part->value && strcmp(part->key, "queues") == 0) {
-		if (part->value[0] < '1' || part->value[0] > '0' + NET_PAIRS_MAX ||
-		    part->value[1]) {
-			log_error("--net: queues '%s' is not a number from 1 to %d", part->value,
-				  NET_PAIRS_MAX);
-			return -1;
-		}
-		options->queues = (unsigned)(part->value[0] - '0');
-		return 0;
-	}
+	if (part->value && strcmp(part->key, "queues") == 0)
+		return parse_count(part, 1, NET_PAIRS_MAX, &options->queues);
+	if (part->value && strcmp(part->key, "busy-poll") == 0)
+		return parse_count(part, 0, BUSY_POLL_MAX, &options->busy_poll);
 	log_error("--net: unknown part '%s'; takes " SYNTAX "", part->key);
 	return -1;
 }
@@ -369,10 +382,14 @@ static struct virtio_device *create(unsigned index, const void *options,
 	}
 	init_pairs(net);
 	net_control_init(net);
+	if (ablated(IDEA_MRG_RXBUF))
+		setup.features &= ~BIT(VIRTIO_NET_F_MRG_RXBUF);
 	if (virtio_init(&net->device, &net_class, &setup) < 0 || set_config(net, wanted) < 0) {
 		free(net);
 		return NULL;
 	}
+	for (unsigned i = 0; i < 2 * net->pairs; i++)
+		net->device.queues[i].busy_poll = wanted->busy_poll;
 	return &net->device;
 }
 

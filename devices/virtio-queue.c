@@ -9,6 +9,7 @@
 #include <linux/virtio_ring.h>
 #include <string.h>
 
+#include "ablate.h"
 #include "log.h"
 #include "virtio.h"
 
@@ -36,6 +37,8 @@ const struct stats_field virtio_queue_fields[] = {
 	FIELD(interrupts),
 	FIELD(quiet),
 	FIELD(starved),
+	FIELD(spins),
+	FIELD(spin_hits),
 	FIELD(backend_full),
 	FIELD(dropped),
 	FIELD(dropped_down),
@@ -86,6 +89,8 @@ int virtio_next(struct virtio_queue *queue, struct chain *chain)
 		counter_add(&queue->stats->unkicked, 1);
 	if (ret > 0)
 		queue->kicked = false;
+	if (ret > 0 && ablated(IDEA_KICK_SUPPRESSION))
+		virtqueue_enable_kicks(&queue->vq);
 	return ret;
 }
 
@@ -98,12 +103,32 @@ void virtio_done(struct virtio_queue *queue, uint16_t head, uint32_t written, ui
 
 void virtio_ignore_kicks(struct virtio_queue *queue)
 {
-	virtqueue_disable_kicks(&queue->vq);
+	if (!ablated(IDEA_KICK_SUPPRESSION))
+		virtqueue_disable_kicks(&queue->vq);
+}
+
+/* Look at the ring a few times more before asking for a kick: a kick saved, if
+ * the driver is quick, for a bounded count of looks, if it is not. */
+static bool spin(struct virtio_queue *queue)
+{
+	virtio_publish(queue); /* nobody answers to what they have not seen */
+	for (unsigned i = 0; i < queue->busy_poll; i++) {
+		counter_add(&queue->stats->spins, 1);
+		if (virtqueue_has_next(&queue->vq)) {
+			counter_add(&queue->stats->spin_hits, 1);
+			return true;
+		}
+	}
+	return false;
 }
 
 bool virtio_want_kicks(struct virtio_queue *queue)
 {
-	return !virtio_is_broken(queue->device) && virtqueue_enable_kicks(&queue->vq);
+	if (virtio_is_broken(queue->device))
+		return false;
+	if (queue->busy_poll > 0 && spin(queue))
+		return true;
+	return virtqueue_enable_kicks(&queue->vq);
 }
 
 static void count_batch(struct virtio_queue_stats *stats, unsigned size)

@@ -19,6 +19,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "ablate.h"
 #include "log.h"
 #include "virtio.h"
 
@@ -326,6 +327,8 @@ int virtio_init(struct virtio_device *device, const struct virtio_class *class,
 	device->thread_count = setup->threads;
 	device->offered = setup->features | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
 			  BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_F_RING_RESET);
+	if (ablated(IDEA_EVENT_IDX))
+		device->offered &= ~BIT(VIRTIO_RING_F_EVENT_IDX);
 	pthread_mutex_init(&device->lock, NULL);
 	pthread_mutex_init(&device->config_lock, NULL);
 	snprintf(device->name, sizeof(device->name), "%s%u", class->name, setup->index % 1000);

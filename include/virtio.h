@@ -83,6 +83,8 @@ struct virtio_queue_stats {
 	counter_t interrupts;   /* sent */
 	counter_t quiet;        /* publications the driver wanted no interrupt for */
 	counter_t starved;      /* the driver's ring was empty when we needed a buffer */
+	counter_t spins;        /* looks at the ring of busy-poll */
+	counter_t spin_hits;    /* that found something */
 	counter_t backend_full; /* the tap, or what is behind it, took no more */
 	counter_t dropped;      /* packets lost, whatever the reason: */
 	counter_t dropped_down, dropped_invalid, dropped_no_memory, dropped_too_long;
@@ -105,6 +107,7 @@ struct virtio_queue {
 	bool running;
 	const struct irq *irq; /* raised for used buffers; NULL: the driver wants none */
 	bool kicked;           /* and nothing has been taken since */
+	unsigned busy_poll;    /* looks at an empty ring before asking for kicks; constant */
 
 	/* On cache lines of its own, so that counting disturbs no other thread;
 	 * kept until the process ends, because statistics are printed last. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ablate.h"
 #include "ending.h"
 #include "log.h"
 #include "options.h"
@@ -134,6 +135,15 @@ static int take_stats(struct options *options, const char *value)
 	return 0;
 }
 
+static int take_ablate(struct options *options, const char *value)
+{
+	if (!ablate_take(value))
+		return -1;
+	if (ablated(IDEA_MSIX))
+		options->transport = TRANSPORT_MMIO;
+	return 0;
+}
+
 static int take_verbose(struct options *options, const char *value)
 {
 	(void)value;
@@ -151,6 +161,8 @@ static const struct own_option own_options[] = {
 	  "how the guest finds its virtio devices (default pci)", take_transport },
 	{ "stats", 0, "[=json:FILE]", "print statistics at the end, or write them to FILE",
 	  take_stats },
+	{ "ablate", 0, "NAME[,NAME]...", "leave an idea out, to measure it (see docs/network.md)",
+	  take_ablate },
 	{ "verbose", 'v', NULL, "say what is done", take_verbose },
 	{ "help", 'h', NULL, "print this and exit", NULL },
 	{ "version", 'V', NULL, "print the version and exit", NULL },

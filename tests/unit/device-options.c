@@ -165,6 +165,10 @@ static void wrong_nets(void **state)
 	refuse(&net_device, "tap=sixteen-letters-", "'sixteen-letters-'");
 	refuse(&net_device, "tap,bogus", "'bogus'");
 	refuse(&net_device, "tap,mac", "'mac'");
+	refuse(&net_device, "tap,busy-poll", "'busy-poll'");
+	refuse(&net_device, "tap,busy-poll=", "''");
+	refuse(&net_device, "tap,busy-poll=-1", "'-1'");
+	refuse(&net_device, "tap,busy-poll=1000001", "'1000001'");
 	refuse(&net_device, "tap,mac=", "''");
 	refuse(&net_device, "tap,mac=02:00:00:00:00", "'02:00:00:00:00'");
 	refuse(&net_device, "tap,mac=02:00:00:00:00:1", "'02:00:00:00:00:1'");

@@ -239,6 +239,9 @@ static void wrong_values(void **state)
 	parse_badly("--transport isa vmlinuz", "--transport", "'isa'");
 	parse_badly("--transport '' vmlinuz", "--transport", "''");
 	parse_badly("--transport mmio- vmlinuz", "--transport", "'mmio-'");
+	parse_badly("--ablate interrupts vmlinuz", "--ablate", "'interrupts'");
+	parse_badly("--ablate batch, vmlinuz", "--ablate", "''");
+	parse_badly("--ablate batch,event vmlinuz", "--ablate", "'event'");
 	parse_badly("--disk a,rw vmlinuz", "--disk", "'rw'");
 	parse_badly("--net user vmlinuz", "--net", "'user'");
 }
