@@ -3,15 +3,18 @@
  * machine whose guest is tests/guests/packets.c and gives it what it needs, or
  * does the guest's work itself, as the ceiling to compare with.
  *
- *   tap-peer run TAP COUNT transmit|receive|echo PROGRAM [ARG]...
+ *   tap-peer run TAP COUNT transmit|receive|receive-live|echo PROGRAM [ARG]...
  *   tap-peer write TAP COUNT        plain writev() into the tap
  *   tap-peer uring TAP COUNT DEPTH  io_uring, DEPTH writes a submission
  *   tap-peer uring-fixed ...        the same with the tap as a registered file
  *   tap-peer read TAP COUNT         plain read() from the tap
+ *   tap-peer read-live TAP COUNT [spin]  the same while frames arrive, beside a
+ *                                   thread that spins as a polling guest does
  *
  * Frames to be received are put into the tap's queue beforehand (its
  * txqueuelen must hold them), so nobody competes for the CPU with those who
- * are measured. In an echo, we send one frame and wait for its return.
+ * are measured. A live tap is flooded meanwhile instead, and loses what nobody
+ * reads in time. In an echo, we send one frame and wait for its return.
  *
  * Prints one line of words and numbers: frames a second, how many the
  * interface counted, and for a guest what it said. Fails if the interface did
@@ -28,6 +31,7 @@
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -50,6 +54,7 @@ extern char **environ;
 
 static const char *tap;
 static unsigned count;
+static bool is_live; /* frames arrive while they are counted */
 static pid_t machine;
 static uint8_t packet[HEADER + FRAME];
 static uint8_t *const frame = packet + HEADER;
@@ -112,16 +117,19 @@ static struct counters read_counters(void)
 	return c;
 }
 
-/* Say how fast it was, once the interface agrees on how many there were. */
+/* Say how fast it was, once the interface agrees on how many there were: of a
+ * flood, somebody may have read on. */
 static void report(struct counters before, unsigned received, unsigned sent, double seconds,
 		   const char *more)
 {
 	struct counters after = read_counters();
+	uint64_t all_received = after.received - before.received,
+		 all_sent = after.sent - before.sent;
 
 	printf("rate %.0f interface_rx %" PRIu64 " interface_tx %" PRIu64 "%s%s\n", count / seconds,
-	       after.received - before.received, after.sent - before.sent, *more ? " " : "", more);
+	       all_received, all_sent, *more ? " " : "", more);
 	errno = 0;
-	if (after.received - before.received != received || after.sent - before.sent != sent)
+	if (all_received != received || (is_live ? all_sent < sent : all_sent != sent))
 		give_up("the interface counted otherwise");
 }
 
@@ -140,18 +148,28 @@ static int open_socket(void)
 	return fd;
 }
 
+/* A batch of frames to send. */
+#define BATCH 64
+static struct mmsghdr *make_messages(void)
+{
+	static struct mmsghdr messages[BATCH];
+	static struct iovec iov;
+
+	iov = (struct iovec){ frame, FRAME };
+	for (unsigned i = 0; i < BATCH; i++)
+		messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
+	return messages;
+}
+
 /* All frames into the tap's queue. */
 static void fill(void)
 {
-	struct iovec iov = { frame, FRAME };
-	struct mmsghdr messages[64];
+	struct mmsghdr *messages = make_messages();
 	uint64_t dropped = read_counters().dropped;
 	int fd = open_socket();
 
-	for (unsigned i = 0; i < 64; i++)
-		messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
 	for (unsigned left = count; left;) {
-		int sent = sendmmsg(fd, messages, left < 64 ? left : 64, 0);
+		int sent = sendmmsg(fd, messages, left < BATCH ? left : BATCH, 0);
 
 		if (sent <= 0)
 			give_up("sendmmsg");
@@ -161,6 +179,34 @@ static void fill(void)
 	errno = 0;
 	if (read_counters().dropped != dropped)
 		give_up("the tap's queue is too short for all frames");
+}
+
+/* As many frames as the tap takes, until we end. */
+static void *flood(void *unused)
+{
+	struct mmsghdr *messages = make_messages();
+	int fd = open_socket();
+
+	for (;;)
+		sendmmsg(fd, messages, BATCH, 0);
+	return unused;
+}
+
+static void *spin(void *unused)
+{
+	for (;;)
+		__builtin_ia32_pause();
+	return unused;
+}
+
+/* Gone with the process; so is what it does, before the interface is asked. */
+static pthread_t begin_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, run, NULL) != 0)
+		give_up("pthread_create");
+	return thread;
 }
 
 static double echo(int fd)
@@ -246,7 +292,7 @@ static bool read_exits(uint64_t *exits)
 
 static void run(const char *what, char **argv)
 {
-	bool sends = strcmp(what, "receive") != 0, gets = strcmp(what, "transmit") != 0,
+	bool sends = strncmp(what, "receive", 7) != 0, gets = strcmp(what, "transmit") != 0,
 	     exits_known;
 	int status, fd = -1;
 	struct counters before;
@@ -259,13 +305,15 @@ static void run(const char *what, char **argv)
 	start(argv);
 	await("ready", line, sizeof(line));
 	before = read_counters();
-	if (!sends)
+	if (!sends && !is_live)
 		fill();
 	exits_known = read_exits(&exits_before);
 	started = now();
 	tsc = __builtin_ia32_rdtsc();
 	if (write(to_guest, "g", 1) != 1)
 		give_up("the machine takes no input");
+	if (is_live)
+		begin_thread(flood);
 	seconds = fd >= 0 ? echo(fd) : 0;
 	await("@packets", line, sizeof(line));
 	tsc = __builtin_ia32_rdtsc() - tsc;
@@ -359,15 +407,26 @@ static void uring_all(unsigned depth, bool fixed)
 static void read_all(void)
 {
 	struct counters before = read_counters();
+	struct pollfd pollfd = { .events = POLLIN };
 	uint8_t buffer[2048];
-	int fd = open_tap();
 	uint64_t begin;
+	int fd = open_tap();
 
-	fill();
+	pollfd.fd = fd;
+	if (is_live)
+		begin_thread(flood);
+	else
+		fill();
+	poll(&pollfd, 1, -1);
 	begin = now();
-	for (unsigned i = 0; i < count; i++)
-		if (read(fd, buffer, sizeof(buffer)) != sizeof(packet))
+	for (unsigned i = 0; i < count;) {
+		ssize_t n = read(fd, buffer, sizeof(buffer));
+
+		if (n == sizeof(packet))
+			i++;
+		else if (n >= 0 || errno != EAGAIN || poll(&pollfd, 1, -1) != 1)
 			give_up("read");
+	}
 	report(before, 0, count, (double)(now() - begin) / 1e9, "");
 }
 
@@ -381,6 +440,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGALRM, out_of_patience);
 	alarm(PATIENCE);
+	is_live = strcmp(argv[1], "read-live") == 0 ||
+		  (argc > 4 && strcmp(argv[4], "receive-live") == 0);
 	if (strcmp(argv[1], "run") == 0 && argc > 5)
 		run(argv[4], argv + 5);
 	else if (strcmp(argv[1], "write") == 0)
@@ -389,9 +450,12 @@ int main(int argc, char **argv)
 		uring_all((unsigned)strtoul(argv[4], NULL, 10), false);
 	else if (strcmp(argv[1], "uring-fixed") == 0 && argc == 5)
 		uring_all((unsigned)strtoul(argv[4], NULL, 10), true);
-	else if (strcmp(argv[1], "read") == 0)
+	else if (strncmp(argv[1], "read", 4) == 0) {
+		if (argc > 4)
+			begin_thread(spin);
 		read_all();
-	else
+	} else {
 		give_up("usage: see its opening comment");
+	}
 	return 0;
 }
