@@ -180,9 +180,9 @@ static ssize_t read_packet(struct net_pair *pair)
 	if (tight)
 		receive->iov[count++] = (struct iovec){ .iov_base = receive->spill,
 							.iov_len = sizeof(receive->spill) };
-	len = readv(pair->fd, receive->iov, (int)count);
+	len = net_fetch(pair, receive->iov, count);
 	if (len < 0)
-		return -errno;
+		return len;
 	if (len <= TAP_HEADER) /* no frame in it */
 		return 0;
 	if ((size_t)len > receive->small)
@@ -229,6 +229,7 @@ void net_receive(struct net_pair *pair)
 {
 	struct net_receive *receive = &pair->receive;
 	size_t unpublished = 0; /* bytes */
+	bool failed = false;
 
 	if (receive->again.busy || net_link_is_down(pair->net) || !queue_of(pair)->running)
 		return;
@@ -253,6 +254,10 @@ void net_receive(struct net_pair *pair)
 			net_lose_link(pair->net);
 			return;
 		}
+		/* Twice in a row is no accident: not before something has changed. */
+		if (len < 0 && failed)
+			return;
+		failed = len < 0;
 		unpublished += len > 0 ? (size_t)len : 0;
 	}
 	loop_again(virtio_loop(queue_of(pair)), &receive->again);
@@ -278,7 +283,7 @@ void net_receive_start(struct net_pair *pair)
 
 	receive->mergeable = virtio_has(&pair->net->device, VIRTIO_NET_F_MRG_RXBUF);
 	/* 14 bytes of Ethernet header and 4 of a VLAN tag. */
-	receive->small = (size_t)pair->net->tap.mtu + 18 + TAP_HEADER;
+	receive->small = (size_t)pair->net->wire.mtu + 18 + TAP_HEADER;
 	receive->need = large ? NET_PACKET_MAX : receive->small;
 	receive->calm = 0;
 	receive->held_count = receive->iov_count = 0;

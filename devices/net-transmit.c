@@ -17,7 +17,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <sys/uio.h>
 
 #include "ablate.h"
 #include "net.h"
@@ -45,6 +44,7 @@ static void count_loss(struct net_pair *pair, int error)
 		counter_add(&stats->dropped_down, 1);
 		break;
 	case EIO: /* it is down */
+	case ENETDOWN:
 		counter_add(&stats->dropped_down, 1);
 		break;
 	case ENOBUFS:
@@ -77,9 +77,8 @@ static bool finish(struct net_packet *packet, ssize_t result)
 static bool send_now(struct net_packet *packet)
 {
 	const struct chain *chain = &packet->chain;
-	ssize_t result = writev(packet->pair->fd, chain->iov, (int)chain->readable);
 
-	return finish(packet, result < 0 ? -errno : result);
+	return finish(packet, net_send(packet->pair, chain->iov, chain->readable));
 }
 
 /* Wait for room in the tap, with the packets that are left. */
@@ -188,9 +187,13 @@ static unsigned take(struct net_pair *pair)
 	return taken;
 }
 
-static bool is_worth_a_ring(const struct net_transmit *transmit)
+/* The ring knows no other way to send than to write. */
+static bool is_worth_a_ring(const struct net_pair *pair)
 {
+	const struct net_transmit *transmit = &pair->transmit;
+
 	return !ablated(IDEA_BATCH) && transmit->count >= TOGETHER_MIN &&
+	       !pair->net->wire.backend->send &&
 	       transmit->bytes <= (uint64_t)transmit->count * TOGETHER_BYTES;
 }
 
@@ -206,7 +209,7 @@ void net_transmit(struct net_pair *pair)
 	do {
 		while (round < NET_ROUND_MAX && (taken = take(pair)) > 0) {
 			round += taken;
-			if (is_worth_a_ring(transmit)) {
+			if (is_worth_a_ring(pair)) {
 				send_together(pair);
 				return;
 			}

@@ -2,12 +2,12 @@
  * net.c: virtio-net: its option, its features, its life.
  *
  * The packets travel in net-receive.c and net-transmit.c, the driver's commands
- * are answered in net-control.c, the tap is opened in tap.c. Each pair of queues
- * has a thread for both directions, and a queue of the tap.
+ * are answered in net-control.c; what the card is plugged into is a backend,
+ * net-backend.h. Each pair of queues has a thread for both directions, and a queue
+ * of the backend.
  *
  * Source: virtio 1.2, 5.1.
  */
-#include <limits.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
@@ -26,13 +26,13 @@
 #define PCI_CLASS_ETHERNET 0x020000
 #define MAC_LEN            6
 
-#define SYNTAX "tap[=NAME]|fd=N[,mac=MAC][,queues=N][,busy-poll=N]"
+#define SYNTAX "BACKEND[,mac=MAC][,queues=N][,busy-poll=N]"
 
 #define BUSY_POLL_MAX 1000000
 
 struct net_options {
-	const char *tap; /* interface name; NULL: a new one */
-	int fd;          /* or a tap somebody passed to us; -1: none */
+	const struct net_backend *backend;
+	const char *value; /* of its word, "t0" in "tap=t0"; may be NULL */
 	bool has_mac;
 	uint8_t mac[MAC_LEN];
 	unsigned queues; /* pairs */
@@ -93,34 +93,31 @@ static int parse_part(struct net_options *options, const struct suboption *part)
 	return -1;
 }
 
-static int parse_fd(struct net_options *options, const char *value)
+/* The words that may come first, for those who came with another. */
+static void refuse_backend(const char *word)
 {
-	char *end;
-	unsigned long fd = value ? strtoul(value, &end, 10) : 0;
+	char all[200] = "";
 
-	if (!value || *value < '0' || *value > '9' || *end || fd > INT_MAX) {
-		log_error("--net: fd '%s' is not the number of an open file", value ? value : "");
-		return -1;
+	for (unsigned i = 0; net_backends[i]; i++) {
+		strcat(all, i == 0 ? "" : ", ");
+		strcat(all, net_backends[i]->syntax);
 	}
-	options->fd = (int)fd;
-	return 0;
+	log_error("--net: unknown network '%s'; takes one of %s", word, all);
 }
 
 static int parse_backend(struct net_options *options, const struct suboption *part)
 {
-	if (strcmp(part->key, "fd") == 0)
-		return parse_fd(options, part->value);
-	if (strcmp(part->key, "tap") != 0) {
-		log_error("--net: unknown network '%s'; takes " SYNTAX "", part->key);
+	unsigned i = 0;
+
+	while (net_backends[i] && strcmp(net_backends[i]->key, part->key) != 0)
+		i++;
+	if (!net_backends[i]) {
+		refuse_backend(part->key);
 		return -1;
 	}
-	if (part->value && (*part->value == '\0' || strlen(part->value) >= IFNAMSIZ)) {
-		log_error("--net: tap '%s' is not an interface name of 1 to %d characters",
-			  part->value, IFNAMSIZ - 1);
-		return -1;
-	}
-	options->tap = part->value;
-	return 0;
+	options->backend = net_backends[i];
+	options->value = part->value;
+	return options->backend->accepts(part->value) ? 0 : -1;
 }
 
 static void *parse(const char *text)
@@ -133,14 +130,14 @@ static void *parse(const char *text)
 	if (!options)
 		return NULL;
 	options->queues = 1;
-	options->fd = -1;
 	rest = strcpy((char *)(options + 1), text);
 	suboption_next(&rest, &part);
 	ret = parse_backend(options, &part);
 	while (ret == 0 && suboption_next(&rest, &part))
 		ret = parse_part(options, &part);
-	if (ret == 0 && options->fd >= 0 && options->queues > 1) {
-		log_error("--net: queues %u: a tap passed as fd has one", options->queues);
+	if (ret == 0 && !options->backend->multiqueue && options->queues > 1) {
+		log_error("--net: queues %u: %s has only one", options->queues,
+			  options->backend->syntax);
 		ret = -1;
 	}
 	if (ret < 0) {
@@ -158,8 +155,7 @@ void net_lose_link(struct net *net)
 
 	if (atomic_exchange(&net->link_down, true))
 		return;
-	log_warning("%s: interface %s is gone; the guest's link is down", net->device.name,
-		    net->tap.name);
+	log_warning("%s: %s is gone; the guest's link is down", net->device.name, net->wire.name);
 	virtio_config_set(&net->device, offsetof(struct virtio_net_config, status), &status,
 			  sizeof(status));
 	virtio_config_changed(&net->device);
@@ -183,7 +179,8 @@ int net_set_offloads(struct net *net, uint64_t features)
 	/* Segmentation without checksums is a combination the tap refuses. */
 	if (!(offload & TUN_F_CSUM))
 		offload = 0;
-	return tap_set_offload(&net->tap, offload);
+	return net->wire.backend->set_offload ? net->wire.backend->set_offload(&net->wire, offload)
+					      : 0;
 }
 
 int net_use_pairs(struct net *net, unsigned pairs)
@@ -194,7 +191,7 @@ int net_use_pairs(struct net *net, unsigned pairs)
 		bool used = i < pairs;
 
 		if (used != (i < net->active_pairs))
-			ret = tap_use_queue(&net->tap, i, used);
+			ret = net->wire.backend->use_queue(&net->wire, i, used);
 	}
 	if (ret == 0)
 		net->active_pairs = pairs;
@@ -213,12 +210,12 @@ static void start(struct virtio_device *device)
 			&device->queues[virtio_has(device, VIRTIO_NET_F_MQ) ? 2 * net->pairs : 2];
 
 	if (ret < 0 && !net_link_is_down(net))
-		log_warning("%s: tap %s takes no offloads: %s", device->name, net->tap.name,
+		log_warning("%s: %s takes no offloads: %s", device->name, net->wire.name,
 			    strerror(-ret));
 	/* One pair, until the driver asks for more (5.1.6.5.5). */
 	ret = net_use_pairs(net, 1);
 	if (ret < 0 && !net_link_is_down(net))
-		log_warning("%s: tap %s keeps its queues: %s", device->name, net->tap.name,
+		log_warning("%s: %s keeps its queues: %s", device->name, net->wire.name,
 			    strerror(-ret));
 }
 
@@ -286,12 +283,16 @@ static void queue_stop(struct virtio_device *device, unsigned index)
 		net_receive_stop(pair);
 	} else if (pair) {
 		net_transmit_stop(pair);
+		if (net->wire.backend->forget)
+			net->wire.backend->forget(&net->wire, index / 2);
 	}
 }
 
 static void release(struct virtio_device *device)
 {
-	tap_close(&of(device)->tap);
+	struct net_wire *wire = &of(device)->wire;
+
+	wire->backend->close(wire);
 }
 
 static const struct virtio_class net_class = {
@@ -306,11 +307,14 @@ static const struct virtio_class net_class = {
 	.release = release,
 };
 
-static const uint64_t net_features =
-	BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MTU) |
-	BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |
-	BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |
-	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_STATUS);
+static const uint64_t net_features = BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_MAC) |
+				     BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_STATUS);
+
+/* Of a backend whose packets may be unfinished. */
+static const uint64_t offload_features =
+	BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
+	BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_HOST_TSO4) |
+	BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN);
 
 static const uint64_t multiqueue_features =
 	BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |
@@ -321,7 +325,7 @@ static int set_config(struct net *net, const struct net_options *options)
 	struct virtio_net_config config = {
 		.status = htole16(VIRTIO_NET_S_LINK_UP),
 		.max_virtqueue_pairs = htole16((uint16_t)net->pairs),
-		.mtu = htole16(net->tap.mtu),
+		.mtu = htole16(net->wire.mtu),
 	};
 
 	_Static_assert(sizeof(config) <= VIRTIO_CONFIG_MAX, "the configuration fits");
@@ -341,7 +345,7 @@ static void init_pairs(struct net *net)
 		struct net_pair *pair = &net->pair[i];
 
 		pair->net = net;
-		pair->fd = net->tap.fd[i];
+		pair->fd = net->wire.fd[i];
 		pair->receive_queue = &net->device.queues[2 * i];
 		pair->transmit_queue = &net->device.queues[2 * i + 1];
 		net_receive_init(pair);
@@ -360,11 +364,13 @@ static struct virtio_device *create(unsigned index, const void *options,
 				    const struct memory *memory, struct stream *terminal)
 {
 	const struct net_options *wanted = options;
+	const struct net_backend *backend = wanted->backend;
 	bool multiqueue = wanted->queues > 1;
 	struct virtio_setup setup = {
 		.index = index,
 		.memory = memory,
-		.features = net_features | (multiqueue ? multiqueue_features : 0),
+		.features = net_features | (backend->offloads ? offload_features : 0) |
+			    (multiqueue ? multiqueue_features : 0),
 		.queues = 2 * wanted->queues + multiqueue,
 		.threads = wanted->queues,
 		.thread_of = thread_of,
@@ -375,8 +381,8 @@ static struct virtio_device *create(unsigned index, const void *options,
 	if (!net)
 		return NULL;
 	net->pairs = wanted->queues;
-	if ((wanted->fd >= 0 ? tap_adopt(&net->tap, wanted->fd)
-			     : tap_open(&net->tap, wanted->tap, net->pairs)) < 0) {
+	net->wire = (struct net_wire){ .backend = backend, .queues = net->pairs };
+	if (backend->open(&net->wire, wanted->value) < 0) {
 		free(net);
 		return NULL;
 	}
@@ -393,12 +399,24 @@ static struct virtio_device *create(unsigned index, const void *options,
 	return &net->device;
 }
 
+static bool choice(unsigned index, const char **syntax, const char **help)
+{
+	const struct net_backend *backend = net_backends[index];
+
+	if (backend) {
+		*syntax = backend->syntax;
+		*help = backend->help;
+	}
+	return backend;
+}
+
 const struct device_type net_device = {
 	.name = "net",
 	.option = "net",
 	.letter = 'n',
 	.syntax = SYNTAX,
-	.help = "network card on a tap interface; repeatable",
+	.help = "network card; repeatable. BACKEND is one of",
+	.choice = choice,
 	.parse = parse,
 	.create = create,
 };

@@ -20,6 +20,8 @@ struct device_type {
 	char letter;
 	const char *syntax; /* NULL: the option takes no argument */
 	const char *help;
+	/* What the argument may begin with, for the help: false behind the last. Or NULL. */
+	bool (*choice)(unsigned index, const char **syntax, const char **help);
 	/* There is one without being asked for; the option, if any, takes it away. */
 	bool by_default;
 

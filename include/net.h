@@ -7,12 +7,12 @@
 #ifndef LODGE_NET_H
 #define LODGE_NET_H
 
-#include "tap.h"
+#include <errno.h>
+
+#include "net-backend.h"
 #include "virtio.h"
 
 /* Queues 2n and 2n+1 receive and transmit for pair n; the control queue is the last. */
-#define NET_PAIRS_MAX 8
-
 #define NET_HELD_MAX  64   /* receive chains taken ahead of their packets */
 #define NET_BATCH_MAX 64   /* transmit chains on their way at once */
 #define NET_IOV_MAX   1024 /* their buffers: what one readv() takes */
@@ -83,13 +83,13 @@ struct net_pair {
 
 struct net {
 	struct virtio_device device;
-	struct tap tap;
+	struct net_wire wire;
 	unsigned pairs;               /* that exist */
 	unsigned active_pairs;        /* that the driver uses; the control queue's thread */
 	struct virtio_queue *control; /* NULL if there is only one pair */
 	struct iovec control_iov[VIRTQUEUE_CHAIN_MAX];
 	struct loop_op control_again;
-	atomic_bool link_down; /* the interface is gone */
+	atomic_bool link_down; /* what the wire led to is gone */
 	struct net_pair pair[NET_PAIRS_MAX];
 };
 
@@ -98,6 +98,29 @@ static inline bool net_link_is_down(const struct net *net)
 {
 	/* Relaxed: it orders nothing, and a packet more is lost like the others. */
 	return atomic_load_explicit(&net->link_down, memory_order_relaxed);
+}
+
+/* One packet to the backend, or from it: bytes, or -errno (net-backend.h). The pair's thread. */
+static inline ssize_t net_send(struct net_pair *pair, const struct iovec *iov, unsigned count)
+{
+	struct net_wire *wire = &pair->net->wire;
+	ssize_t len;
+
+	if (wire->backend->send)
+		return wire->backend->send(wire, pair->receive_queue->index / 2, iov, count);
+	len = writev(pair->fd, iov, (int)count);
+	return len < 0 ? -errno : len;
+}
+
+static inline ssize_t net_fetch(struct net_pair *pair, const struct iovec *iov, unsigned count)
+{
+	struct net_wire *wire = &pair->net->wire;
+	ssize_t len;
+
+	if (wire->backend->receive)
+		return wire->backend->receive(wire, pair->receive_queue->index / 2, iov, count);
+	len = readv(pair->fd, iov, (int)count);
+	return len < 0 ? -errno : len;
 }
 
 /* Move packets until the tap is empty or the guest's ring is. */

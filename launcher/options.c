@@ -188,6 +188,15 @@ static void print_option(char letter, const char *name, const char *syntax, cons
 		printf("  %s\n  %-32s %s\n", left, "", help);
 }
 
+static void print_device_option(const struct device_type *type)
+{
+	const char *syntax, *help;
+
+	print_option(type->letter, type->option, type->syntax, type->help);
+	for (unsigned i = 0; type->choice && type->choice(i, &syntax, &help); i++)
+		printf("  %-32s   %-16s %s\n", "", syntax, help);
+}
+
 static void print_help(void)
 {
 	printf("Usage: lodge [OPTION]... KERNEL [GUEST-CMDLINE-WORD]...\n"
@@ -199,8 +208,7 @@ static void print_help(void)
 	printf("\nDevices:\n");
 	for (unsigned i = 0; device_types[i]; i++)
 		if (device_types[i]->option)
-			print_option(device_types[i]->letter, device_types[i]->option,
-				     device_types[i]->syntax, device_types[i]->help);
+			print_device_option(device_types[i]);
 	printf("\nConsole keys, at a terminal: Ctrl-A x ends the guest (status 130), Ctrl-A "
 	       "Ctrl-A\n"
 	       "sends one Ctrl-A.\n\nExit status:\n");

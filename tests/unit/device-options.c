@@ -142,6 +142,9 @@ static void nets(void **state)
 		"tap=fifteen-letters",
 		"tap,mac=02:00:00:00:00:01",
 		"tap=t0,mac=fE:dc:BA:98:76:54",
+		"tap,queues=8",
+		"fd=0",
+		"fd=17,queues=1,mac=02:00:00:00:00:01",
 	};
 
 	(void)state;
@@ -163,6 +166,15 @@ static void wrong_nets(void **state)
 	refuse(&net_device, "user", "'user'");
 	refuse(&net_device, "tap=", "''");
 	refuse(&net_device, "tap=sixteen-letters-", "'sixteen-letters-'");
+	refuse(&net_device, "tap,queues=0", "'0'");
+	refuse(&net_device, "tap,queues=9", "'9'");
+	refuse(&net_device, "fd", "''");
+	refuse(&net_device, "fd=", "''");
+	refuse(&net_device, "fd=x", "'x'");
+	refuse(&net_device, "fd=1x", "'1x'");
+	refuse(&net_device, "fd=-1", "'-1'");
+	refuse(&net_device, "fd=99999999999999999999", "'99999999999999999999'");
+	refuse(&net_device, "fd=5,queues=2", "fd=N has only one");
 	refuse(&net_device, "tap,bogus", "'bogus'");
 	refuse(&net_device, "tap,mac", "'mac'");
 	refuse(&net_device, "tap,busy-poll", "'busy-poll'");

@@ -1,0 +1,8 @@
+/*
+ * net-backend.c: the table of what a network card can be plugged into.
+ */
+#include <stddef.h>
+
+#include "net-backend.h"
+
+const struct net_backend *const net_backends[] = { &net_tap, &net_fd, NULL };
