@@ -3,17 +3,31 @@
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -pthread $(WARNINGS) $(WERROR) $(CFLAGS) $(SANITIZE) \
-	-Iinclude -Ibuild -MMD -MP
-LDLIBS := -luring
+	-Iinclude -Iinclude/arch/$(ARCH) -Ibuild -MMD -MP
+LDLIBS = -luring $(LDLIBS_$(ARCH))
 
-# Where objects and the program go: build/, or build/asan/ for the sanitized build.
-BUILD ?= build
+# The architecture of the program and of its guests: this machine's, or
+#     make ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- [SYSROOT=TREE]
+# where TREE, if given, is where that architecture's -dev packages are.
+ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
+ifdef CROSS_COMPILE
+CC := $(CROSS_COMPILE)gcc $(if $(SYSROOT),--sysroot=$(SYSROOT))
+endif
 
-# Architecture code is chosen by file.
-ARCH_SOURCES := launcher/x86_64.c launcher/cpuid.c
-SOURCES := $(addprefix launcher/, ablate.c bus.c ending.c irq.c log.c loop.c machine.c main.c memory.c \
-	options.c stats.c stream.c terminal.c vcpu.c vm.c) $(ARCH_SOURCES) \
-	$(wildcard devices/*.c) $(wildcard guest-boot/*.c)
+# Where objects and the program go: build/, build/asan/ for the sanitized build, and
+# build/ARCH/ for another architecture.
+BUILD ?= build$(if $(CROSS_COMPILE),/$(ARCH))
+
+# Architecture code is chosen by file: everything but what is another's.
+SOURCES_x86_64 := $(addprefix launcher/, cpuid.c x86_64.c) \
+	$(addprefix devices/, board-x86_64.c pci-ports.c power.c) \
+	$(addprefix guest-boot/, acpi.c boot-x86_64.c bzimage.c elf.c memory-map.c mptable.c \
+		pvh.c zeropage.c)
+SOURCES_arm64 := $(addprefix launcher/, arm64.c gic.c) devices/board-arm64.c \
+	$(addprefix guest-boot/, boot-arm64.c fdt.c image.c)
+LDLIBS_arm64 := -lfdt -lz
+SOURCES := $(SOURCES_$(ARCH)) $(filter-out $(SOURCES_x86_64) $(SOURCES_arm64), \
+	$(wildcard launcher/*.c devices/*.c guest-boot/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
 .PHONY: all asan demo check bench install clean format help

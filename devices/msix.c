@@ -20,7 +20,7 @@ int msix_init(struct msix *msix, struct vm *vm, struct pci_function *function, u
 {
 	unsigned at = pci_add_capability(function, PCI_CAP_ID_MSIX, PCI_CAP_MSIX_SIZEOF);
 
-	*msix = (struct msix){ .vectors = vectors, .capability = at };
+	*msix = (struct msix){ .function = function, .vectors = vectors, .capability = at };
 	pci_config_set(function, at + PCI_MSIX_FLAGS, 2, vectors - 1);
 	pci_config_allow(function, at + PCI_MSIX_FLAGS, 2,
 			 PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
@@ -43,7 +43,7 @@ void msix_destroy(struct msix *msix)
 		irq_destroy(&msix->vector[i].irq);
 }
 
-static int route(struct msix_vector *vector)
+static int route(const struct msix *msix, struct msix_vector *vector)
 {
 	uint64_t address = vector->words[WORD_ADDRESS] | (uint64_t)vector->words[WORD_ADDRESS_HIGH]
 								 << 32;
@@ -52,7 +52,7 @@ static int route(struct msix_vector *vector)
 
 	if (address == vector->routed_address && data == vector->routed_data)
 		return 0;
-	ret = irq_set_message(&vector->irq, address, data);
+	ret = irq_set_message(&vector->irq, msix->function->slot << 3, address, data);
 	if (ret == 0) {
 		vector->routed_address = address;
 		vector->routed_data = data;
@@ -67,7 +67,7 @@ static void update(struct msix *msix, struct msix_vector *vector)
 	int ret = 0;
 
 	if (open)
-		ret = route(vector);
+		ret = route(msix, vector);
 	if (ret == 0)
 		ret = open ? irq_attach(&vector->irq) : irq_detach(&vector->irq);
 	/* A message KVM refuses is the guest's own doing: it gets no interrupt. */

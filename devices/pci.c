@@ -20,7 +20,6 @@
 #define BRIDGE_DEVICE     0x0008
 #define CLASS_HOST_BRIDGE 0x060000
 
-#define ADDRESS_ENABLE   0x80000000u
 #define FIRST_CAPABILITY 0x40
 
 /* --- Configuration space of one function --- */
@@ -132,9 +131,9 @@ static void config_write(struct pci_function *function, unsigned offset, const v
 	pthread_mutex_unlock(function->lock);
 }
 
-/* --- The two ways to configuration space: slot << 15 | offset, as in ECAM --- */
+/* --- Configuration space of all: slot << 15 | offset, as in ECAM --- */
 
-static void root_config_read(struct pci_root *root, uint64_t ecam, void *data, unsigned len)
+void pci_root_read(struct pci_root *root, uint64_t ecam, void *data, unsigned len)
 {
 	struct pci_function *function = root->slots[ecam >> 15 & (PCI_SLOTS - 1)];
 	unsigned number = ecam >> 12 & 7, offset = ecam & 0xfff;
@@ -149,7 +148,7 @@ static void root_config_read(struct pci_root *root, uint64_t ecam, void *data, u
 		memset(data, 0, len);
 }
 
-static void root_config_write(struct pci_root *root, uint64_t ecam, const void *data, unsigned len)
+void pci_root_write(struct pci_root *root, uint64_t ecam, const void *data, unsigned len)
 {
 	struct pci_function *function = root->slots[ecam >> 15 & (PCI_SLOTS - 1)];
 	unsigned number = ecam >> 12 & 7, offset = ecam & 0xfff;
@@ -160,53 +159,12 @@ static void root_config_write(struct pci_root *root, uint64_t ecam, const void *
 
 static void ecam_read(void *context, uint64_t offset, void *data, unsigned len)
 {
-	root_config_read(context, offset, data, len);
+	pci_root_read(context, offset, data, len);
 }
 
 static void ecam_write(void *context, uint64_t offset, const void *data, unsigned len)
 {
-	root_config_write(context, offset, data, len);
-}
-
-/* Bus in 23:16, slot in 15:11, function in 10:8, dword in 7:2; false if it is not ours. */
-static bool selected(struct pci_root *root, uint64_t port_offset, uint64_t *ecam)
-{
-	/* Relaxed: the guest serialises its use of the pair itself. */
-	uint32_t address = atomic_load_explicit(&root->address, memory_order_relaxed);
-
-	if (!(address & ADDRESS_ENABLE) || (address >> 16 & 0xff) != 0)
-		return false;
-	*ecam = (uint64_t)(address & 0xff00) << 4 | (address & 0xfc) | (port_offset & 3);
-	return true;
-}
-
-/* Ports 0xcf8-0xcff: offsets 0-3 are the address, 4-7 the data. */
-static void ports_read(void *context, uint64_t offset, void *data, unsigned len)
-{
-	struct pci_root *root = context;
-	uint64_t ecam;
-
-	if (offset == 0 && len == 4) {
-		uint32_t address = atomic_load_explicit(&root->address, memory_order_relaxed);
-
-		memcpy(data, &address, 4);
-	} else if (offset >= 4 && selected(root, offset, &ecam)) {
-		root_config_read(root, ecam, data, len);
-	}
-}
-
-static void ports_write(void *context, uint64_t offset, const void *data, unsigned len)
-{
-	struct pci_root *root = context;
-	uint32_t address;
-	uint64_t ecam;
-
-	if (offset == 0 && len == 4) {
-		memcpy(&address, data, 4);
-		atomic_store_explicit(&root->address, address, memory_order_relaxed);
-	} else if (offset >= 4 && selected(root, offset, &ecam)) {
-		root_config_write(root, ecam, data, len);
-	}
+	pci_root_write(context, offset, data, len);
 }
 
 /* --- The window of BARs --- */
@@ -252,7 +210,6 @@ static void window_write(void *context, uint64_t offset, const void *data, unsig
 }
 
 static const struct bus_ops ecam_ops = { .read = ecam_read, .write = ecam_write };
-static const struct bus_ops ports_ops = { .read = ports_read, .write = ports_write };
 static const struct bus_ops window_ops = { .read = window_read, .write = window_write };
 
 void pci_root_add(struct pci_root *root, struct pci_function *function)
@@ -266,6 +223,7 @@ void pci_root_add(struct pci_root *root, struct pci_function *function)
 	if (function->bar_size)
 		pci_config_set(function, PCI_BASE_ADDRESS_0, 4,
 			       LAYOUT_PCI_WINDOW + slot * function->bar_size);
+	function->slot = slot;
 	root->slots[slot] = function;
 }
 
@@ -282,5 +240,4 @@ void pci_root_init(struct pci_root *root, struct vm *vm)
 
 	bus_add(&vm->mmio, LAYOUT_ECAM, LAYOUT_ECAM_SIZE, &ecam_ops, root);
 	bus_add(&vm->mmio, LAYOUT_PCI_WINDOW, LAYOUT_PCI_WINDOW_SIZE, &window_ops, root);
-	bus_add(&vm->ports, LAYOUT_PCI_CONFIG, 8, &ports_ops, root);
 }

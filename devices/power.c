@@ -33,16 +33,16 @@
 #define WARM_BOOT_FLAG_GPA 0x472
 #define WARM_BOOT_FLAG     0x1234
 
-static bool left_by_panic(const struct power *power)
+static bool left_by_panic(const struct vm *vm)
 {
-	const uint8_t *flag = memory_at(power->memory, WARM_BOOT_FLAG_GPA, 2);
+	const uint8_t *flag = memory_at(vm->memory, WARM_BOOT_FLAG_GPA, 2);
 
-	return power->panics_are_warm && (flag[0] | flag[1] << 8) == WARM_BOOT_FLAG;
+	return vm->panics_are_warm && (flag[0] | flag[1] << 8) == WARM_BOOT_FLAG;
 }
 
-static void reset(const struct power *power)
+static void reset(const struct vm *vm)
 {
-	if (left_by_panic(power))
+	if (left_by_panic(vm))
 		ending_report(ENDING_CRASH, "the guest crashed: it reset itself after a panic");
 	else
 		ending_report(ENDING_RESET, "the guest reset itself");
@@ -82,9 +82,8 @@ static void i8042_write(void *context, uint64_t offset, const void *data, unsign
 static const struct bus_ops power_ops = { .read = read_nothing, .write = power_write };
 static const struct bus_ops i8042_ops = { .read = read_nothing, .write = i8042_write };
 
-void power_init(struct power *power, struct vm *vm, bool panics_are_warm)
+void power_init(struct vm *vm)
 {
-	*power = (struct power){ .memory = vm->memory, .panics_are_warm = panics_are_warm };
-	bus_add(&vm->ports, LAYOUT_SLEEP_CONTROL, LAYOUT_POWER_SIZE, &power_ops, power);
-	bus_add(&vm->ports, LAYOUT_I8042, I8042_COMMAND + 1, &i8042_ops, power);
+	bus_add(&vm->arch.ports, LAYOUT_SLEEP_CONTROL, LAYOUT_POWER_SIZE, &power_ops, vm);
+	bus_add(&vm->arch.ports, LAYOUT_I8042, I8042_COMMAND + 1, &i8042_ops, vm);
 }

@@ -1,5 +1,5 @@
 /*
- * uart.c: a 16550A at COM1.
+ * uart.c: a 16550A, at COM1 or wherever the board has it.
  *
  * vCPU threads read and write its registers, the main loop brings input. Our
  * transmitter is always empty: a byte written is in the stream's buffer
@@ -14,7 +14,6 @@
  */
 #include <string.h>
 
-#include "layout.h"
 #include "log.h"
 #include "uart.h"
 
@@ -292,11 +291,11 @@ static void uart_write(void *context, uint64_t offset, const void *data, unsigne
 
 static const struct bus_ops uart_ops = { .read = uart_read, .write = uart_write };
 
-int uart_init(struct uart *uart, struct vm *vm, struct stream *stream)
+int uart_init(struct uart *uart, struct vm *vm, struct uart_place place, struct stream *stream)
 {
 	*uart = (struct uart){ .lock = PTHREAD_MUTEX_INITIALIZER, .stream = stream };
-	bus_add(&vm->ports, LAYOUT_COM1, 8, &uart_ops, uart);
-	return irq_init_line(&uart->irq, vm, LAYOUT_COM1_GSI);
+	bus_add(place.bus, place.base, UART_REGISTERS, &uart_ops, uart);
+	return irq_init_line(&uart->irq, vm, place.gsi);
 }
 
 void uart_destroy(struct uart *uart)

@@ -13,11 +13,13 @@
  *
  * Source: ACPI specification 6.4, chapter 5; PCI Firmware specification 3.2, 4.1.2 (MCFG).
  */
+#include <stdio.h>
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "dsdt.hex"
 #include "layout.h"
+#include "log.h"
 
 #define FACT_GPA 0xffff0 /* the dword that dsdt.asl calls VMIO */
 
@@ -222,4 +224,34 @@ void acpi_write(const struct machine *machine)
 	write_xsdt(&area->xsdt);
 	write_rsdp(&area->rsdp);
 	*present = machine->transport == TRANSPORT_MMIO ? (1u << machine->devices) - 1 : 0;
+}
+
+static int dump_table(const char *directory, const char *name, const void *bytes, size_t len)
+{
+	char file[4096];
+
+	snprintf(file, sizeof(file), "%s/%s.dat", directory, name);
+	return boot_dump("--dump-acpi", file, bytes, len);
+}
+
+int acpi_dump(const struct machine *machine, const char *directory)
+{
+	const struct acpi_area *area = memory_at(machine->memory, LAYOUT_ACPI, sizeof(*area));
+	const struct {
+		const char *name;
+		const void *table;
+		size_t len;
+	} tables[] = {
+		{ "rsdp", &area->rsdp, sizeof(area->rsdp) },
+		{ "xsdt", &area->xsdt, area->xsdt.header.length },
+		{ "facp", &area->fadt, area->fadt.header.length },
+		{ "apic", &area->madt, area->madt.header.length },
+		{ "mcfg", &area->mcfg, area->mcfg.header.length },
+		{ "dsdt", area->dsdt, sizeof(area->dsdt) },
+	};
+
+	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		if (dump_table(directory, tables[i].name, tables[i].table, tables[i].len) < 0)
+			return -1;
+	return 0;
 }

@@ -1,11 +1,8 @@
 /*
- * boot.c: the steps from a kernel file to a guest that can start (tour 6).
+ * boot.c: the kernel's file: opened, read with care, and given to the loader
+ * that knows its kind.
  *
- * main calls boot_prepare() once RAM exists. The order matters only in that
- * the kernel says where the initrd may go and how long a command line it
- * can take.
- *
- * Next in the tour: bzimage.c and elf.c, the kernels.
+ * boot-x86_64.c and boot-arm64.c call in, and the loaders for the bytes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +11,6 @@
 #include <unistd.h>
 
 #include "boot.h"
-#include "layout.h"
 #include "log.h"
 
 int boot_file_open(struct boot_file *file, const char *what, const char *name)
@@ -75,60 +71,48 @@ int boot_file_read(const struct boot_file *file, uint64_t offset, void *to, uint
 	return 0;
 }
 
-uint8_t boot_checksum(const void *bytes, size_t len)
-{
-	const uint8_t *byte = bytes;
-	uint8_t sum = 0;
-
-	while (len--)
-		sum += *byte++;
-	return (uint8_t)-sum;
-}
-
-static int load_kernel(const char *name, const struct memory *memory, struct kernel *kernel)
+int boot_load_kernel(const char *name, const struct boot_format *formats, unsigned count,
+		     const char *kinds, const struct memory *memory, struct kernel *kernel)
 {
 	struct boot_file file;
 	uint8_t start[1024] = { 0 };
+	unsigned i = 0;
 	int ret = -1;
 
 	if (boot_file_open(&file, "kernel", name) == 0 &&
 	    boot_file_read(&file, 0, start,
 			   file.size < sizeof(start) ? file.size : sizeof(start)) == 0) {
-		if (elf_matches(start, sizeof(start)))
-			ret = elf_load(&file, memory, kernel);
-		else if (bzimage_matches(start, sizeof(start)))
-			ret = bzimage_load(&file, memory, kernel);
+		while (i < count && !formats[i].matches(start, sizeof(start)))
+			i++;
+		if (i < count)
+			ret = formats[i].load(&file, memory, kernel);
 		else
-			log_error("%s: neither a bzImage nor an ELF kernel", name);
+			log_error("%s: %s", name, kinds);
 	}
 	boot_file_close(&file);
 	return ret;
 }
 
-int boot_prepare(const struct machine *machine, const struct boot_options *options,
-		 struct vcpu_entry *entry)
+int boot_dump(const char *option, const char *name, const void *bytes, size_t len)
 {
-	struct kernel kernel = { 0 };
-	struct initrd initrd = { 0 };
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	const uint8_t *at = bytes;
 
-	if (load_kernel(options->kernel, machine->memory, &kernel) < 0)
-		return -1;
-	if (options->initrd && initrd_load(options->initrd, machine->memory, &kernel, &initrd) < 0)
-		return -1;
-	if (cmdline_write(machine, options, &kernel) < 0)
-		return -1;
+	while (fd >= 0 && len > 0) {
+		ssize_t done = write(fd, at, len);
 
-	/* A kernel that is told of its devices on the command line is one that
-	 * knows no ACPI: it gets the older table of processors instead. */
-	if (machine->transport == TRANSPORT_MMIO_CMDLINE)
-		mptable_write(machine);
-	else
-		acpi_write(machine);
-
-	if (kernel.entry.mode == VCPU_ENTRY_PROTECTED32)
-		pvh_write(machine, &kernel, &initrd);
-	else
-		zeropage_write(machine, &kernel, &initrd);
-	*entry = kernel.entry;
-	return 0;
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			break;
+		at += done;
+		len -= (size_t)done;
+	}
+	if (fd < 0 || len > 0) {
+		log_error("%s: cannot write %s: %m", option, name);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return close(fd);
 }

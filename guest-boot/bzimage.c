@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 #include "log.h"
 
@@ -73,7 +73,7 @@ static uint64_t choose_address(const struct setup_header *header, const struct m
 
 int bzimage_load(const struct boot_file *file, const struct memory *memory, struct kernel *kernel)
 {
-	struct setup_header *header = &kernel->setup;
+	struct setup_header *header = &kernel->arch.setup;
 	uint64_t start, size, need, gpa;
 
 	if (read_header(file, header) < 0)

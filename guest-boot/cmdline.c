@@ -7,7 +7,8 @@
  *   console=ttyS0      so that there is something to see (and hvc0 as well
  *                      when the terminal is wired to virtio-console)
  *   panic=-1           a panic ends the guest instead of leaving it hanging
- *   reboot=panic_warm  so that it can be told from a reboot: devices/power.c
+ *   reboot=panic_warm  so that it can be told from a reboot: devices/power.c on
+ *                      x86, launcher/arm64.c on arm64
  *
  * and, for kernels that find devices this way, one virtio_mmio.device= each.
  *
@@ -86,7 +87,7 @@ static void add_mmio_devices(struct line *line, const struct machine *machine)
 }
 
 int cmdline_write(const struct machine *machine, const struct boot_options *options,
-		  const struct kernel *kernel)
+		  const struct kernel *kernel, char *text)
 {
 	size_t room = LAYOUT_CMDLINE_MAX;
 	struct line line = { 0 };
@@ -94,7 +95,7 @@ int cmdline_write(const struct machine *machine, const struct boot_options *opti
 	if (kernel->cmdline_max < room)
 		room = (size_t)kernel->cmdline_max + 1;
 	line.room = room;
-	line.text = memory_at(machine->memory, LAYOUT_CMDLINE, LAYOUT_CMDLINE_MAX);
+	line.text = text;
 	line.text[0] = '\0';
 
 	for (unsigned i = 0; i < options->word_count; i++)

@@ -10,7 +10,7 @@
 #include <elf.h>
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 #include "log.h"
 

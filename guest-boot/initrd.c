@@ -13,7 +13,8 @@
 int initrd_load(const char *name, const struct memory *memory, const struct kernel *kernel,
 		struct initrd *initrd)
 {
-	uint64_t top = memory->low.size, bottom = (kernel->end + PAGE - 1) & ~(PAGE - 1);
+	uint64_t top = memory->low.gpa + memory->low.size;
+	uint64_t bottom = (kernel->end + PAGE - 1) & ~(PAGE - 1);
 	struct boot_file file;
 	int ret = -1;
 

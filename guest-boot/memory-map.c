@@ -5,7 +5,7 @@
  * on every PC; the ACPI tables below 1 MiB and the PCI configuration window
  * are reserved, so that no kernel takes them for something else.
  */
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 
 unsigned memory_map(const struct memory *memory, struct memory_map_entry map[MEMORY_MAP_MAX])

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 
 #define ENTRY_PROCESSOR       0

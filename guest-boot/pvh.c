@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 
 #define START_INFO_MAGIC   0x336ec578

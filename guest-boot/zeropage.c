@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 
 #define LOADER_UNDEFINED 0xff
@@ -37,8 +37,8 @@ void zeropage_write(const struct machine *machine, struct kernel *kernel,
 	unsigned count = memory_map(machine->memory, map);
 
 	memset(params, 0, sizeof(*params));
-	fill_header(&kernel->setup, initrd);
-	params->hdr = kernel->setup;
+	fill_header(&kernel->arch.setup, initrd);
+	params->hdr = kernel->arch.setup;
 	if (machine->transport != TRANSPORT_MMIO_CMDLINE)
 		params->acpi_rsdp_addr = LAYOUT_ACPI;
 	for (unsigned i = 0; i < count; i++) {

@@ -2,12 +2,14 @@
  * memory.h: the guest's RAM, and the one way from its addresses to ours.
  *
  * RAM is one anonymous mapping of ours, shown to the guest in at most two
- * pieces, because PCI and the interrupt controllers live below 4 GiB:
+ * pieces, because PCI and the interrupt controllers of a PC live below 4 GiB:
  *
  *      guest-physical                        our mapping
  *      0 ........... 3 GiB   (low)           [0 ........ low)
  *      3 GiB ....... 4 GiB   hole: devices
  *      4 GiB ....... end     (high)          [low ...... size)
+ *
+ * On arm64 there is one piece, which begins above the devices, at 1 GiB.
  *
  * memory_at() is the only function that turns a guest address into a
  * pointer. Whatever a guest says goes through it.
@@ -26,7 +28,7 @@ struct memory_region {
 };
 
 struct memory {
-	struct memory_region low;  /* from address 0 */
+	struct memory_region low;  /* from LAYOUT_RAM */
 	struct memory_region high; /* from 4 GiB */
 };
 

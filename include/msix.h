@@ -22,6 +22,7 @@
 #define MSIX_ENTRY_SIZE  16 /* bytes of a table entry */
 
 struct msix {
+	const struct pci_function *function;
 	unsigned vectors;
 	unsigned capability;  /* its offset in configuration space */
 	bool enabled, masked; /* message control, as the guest wrote it */

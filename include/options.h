@@ -22,6 +22,7 @@ struct options {
 	uint64_t memory; /* bytes */
 	unsigned cpus;
 	enum transport transport;
+	bool transport_given; /* by the user: not to be changed */
 	bool verbose;
 	bool stats;               /* print statistics at the end */
 	const char *stats_file;   /* and write them here as JSON; NULL: no */

@@ -1,8 +1,8 @@
 /*
  * pci.h: one PCI bus with its root, and the functions on it.
  *
- * Configuration space is reached in two ways, which lead to the same bytes:
- * the memory window (ECAM) and the port pair 0xcf8/0xcfc. Each function has
+ * Configuration space is reached through a memory window (ECAM) and, on x86,
+ * also through the port pair 0xcf8/0xcfc (pci-ports.c). Each function has
  * one memory BAR; the root owns the whole window in which BARs may lie and
  * finds the function by its current address, because the guest may move it.
  *
@@ -41,6 +41,7 @@ struct pci_function {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t writable[PCI_CONFIG_SIZE]; /* which bits a guest may change */
 	uint32_t bar_size;                 /* bytes, a power of two; 0: no BAR */
+	unsigned slot;                     /* on the bus, once it is there */
 	unsigned next_capability;          /* free space in `config` */
 	uint8_t last_capability;           /* 0: none yet */
 	/* Guest-physical address at which BAR 0 answers, 0 while it does not.
@@ -58,6 +59,13 @@ struct pci_root {
 
 /* Put the bus into the machine, with the host bridge in slot 0. Main. */
 void pci_root_init(struct pci_root *root, struct vm *vm);
+
+/* x86: answer at the port pair as well. Main. */
+void pci_ports_init(struct pci_root *root, struct vm *vm);
+
+/* An access to configuration space, at slot << 15 | function << 12 | offset. vCPU threads. */
+void pci_root_read(struct pci_root *root, uint64_t ecam, void *data, unsigned len);
+void pci_root_write(struct pci_root *root, uint64_t ecam, const void *data, unsigned len);
 
 /* Fill the header of a function and give it to the next free slot; its BAR, if it has
  * one, gets an address but does not answer yet. Main. */

@@ -1,5 +1,5 @@
 /*
- * uart.h: COM1, a 16550A, the console every kernel can speak from its first line.
+ * uart.h: a 16550A, the console every kernel can speak from its first line.
  */
 #ifndef LODGE_UART_H
 #define LODGE_UART_H
@@ -11,7 +11,8 @@
 #include "stream.h"
 #include "vm.h"
 
-#define UART_FIFO 16
+#define UART_REGISTERS 8
+#define UART_FIFO      16
 
 struct uart {
 	/* Two kinds of threads come here: vCPUs with register accesses and the
@@ -30,11 +31,18 @@ struct uart {
 	unsigned lsr_reads; /* in a row: how a polling guest shows that it waits for input */
 };
 
+/* Where the board has it. */
+struct uart_place {
+	struct bus *bus;
+	uint64_t base; /* of its eight registers, a byte each */
+	uint32_t gsi;
+};
+
 /*
- * Put a UART at LAYOUT_COM1 with LAYOUT_COM1_GSI; it talks to `stream`,
- * which lives on the main loop. Main, before vCPUs. 0 or -errno.
+ * Put a UART there; it talks to `stream`, which lives on the main loop, or to
+ * nobody (NULL). Main, before the vCPUs run. 0 or -errno.
  */
-int uart_init(struct uart *uart, struct vm *vm, struct stream *stream);
+int uart_init(struct uart *uart, struct vm *vm, struct uart_place place, struct stream *stream);
 
 /* For stream_start(): input for the guest; `context` is the uart. The stream's loop. */
 size_t uart_take_input(void *context, const uint8_t *bytes, size_t len);

@@ -20,16 +20,6 @@ struct kvm_run;
 
 #define VCPU_MAX 16
 
-/* Where and in which state the first vCPU begins: written by the loaders of guest-boot/. */
-struct vcpu_entry {
-	enum {
-		VCPU_ENTRY_LONG64,     /* 64-bit, paging on: Linux/x86 boot protocol 1.15 */
-		VCPU_ENTRY_PROTECTED32 /* 32-bit, paging off: PVH */
-	} mode;
-	uint64_t rip;   /* guest-physical */
-	uint64_t param; /* guest-physical: boot_params in rsi, or hvm_start_info in ebx */
-};
-
 /* Exits to us; those KVM serves by itself are counted by KVM. */
 struct vcpu_stats {
 	counter_t exits;
@@ -39,7 +29,7 @@ struct vcpu_stats {
 
 struct vcpu {
 	struct vm *vm;
-	unsigned index; /* also its APIC id */
+	unsigned index; /* also its APIC id, or its affinity */
 	unsigned count; /* of all vCPUs of this machine */
 	int fd;
 	struct kvm_run *run;
@@ -51,13 +41,15 @@ struct vcpu {
 	struct vcpu_stats stats __attribute__((aligned(64)));
 };
 
+/* Create vCPU `index` of the machine. Prints the reason when it fails. Main. 0 or -1. */
+int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index);
+
 /*
- * Create vCPU `index` of `count` and put it in its first state; vCPU 0 will
- * begin at *entry, the others wait for vCPU 0 to start them. Prints the
- * reason when it fails. Main. 0 or -1.
+ * Put it in its first state, after vm_arch_init_irqs(); vCPU 0 will begin at
+ * *entry, the others wait for vCPU 0 to start them. Prints the reason when it
+ * fails. Main. 0 or -1.
  */
-int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned count,
-		const struct vcpu_entry *entry);
+int vcpu_init(struct vcpu *vcpu, const struct vcpu_entry *entry);
 
 /* Let it run, on a thread of its own. Main. 0 or -1, printing the reason. */
 int vcpu_start(struct vcpu *vcpu);
@@ -70,8 +62,12 @@ void vcpu_destroy(struct vcpu *vcpu);
 /* Install the handler of the signal that vcpu_stop() uses. Main, before any thread. */
 void vcpu_init_signals(void);
 
-/* Provided by the architecture: CPUID, registers, MSRs. Prints the reason. 0 or -1. */
+/* Provided by the architecture: features and registers. Prints the reason. 0 or -1. */
 int vcpu_arch_init(struct vcpu *vcpu, const struct vcpu_entry *entry);
+
+/* Likewise: serve an exit that only this architecture has. What ends the guest is
+ * reported; returns false if this is none of its exits. The vCPU's thread. */
+bool vcpu_arch_serve_exit(struct vcpu *vcpu);
 
 /*
  * Describe where the vCPU is, for the line about a KVM error: "rip 0x...,

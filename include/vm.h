@@ -18,17 +18,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch.h"
 #include "bus.h"
 #include "memory.h"
 
 struct kvm_irq_routing;
-struct kvm_cpuid2;
+struct kvm_irq_routing_entry;
 
 struct vm {
 	int kvm_fd; /* /dev/kvm */
 	int fd;     /* the machine */
 	const struct memory *memory;
-	struct bus mmio, ports;
+	unsigned cpus; /* vCPUs it will have */
+	struct bus mmio;
 
 	/* The GSI routing table is replaced as a whole by KVM_SET_GSI_ROUTING;
 	 * two vCPUs may program MSIs of two devices at once. */
@@ -36,24 +38,47 @@ struct vm {
 	struct kvm_irq_routing *routing;
 	unsigned next_msi_gsi;
 
-	struct kvm_cpuid2 *cpuid; /* x86: what KVM supports, asked once; NULL before */
+	/* What the architecture found; constant after vm_create(). */
+	bool msi; /* there is something to send messages to */
+	bool pmu; /* arm64: vCPUs have a performance monitoring unit */
+
+	/* The guest's kernel was told to reset itself in a way of its own when it
+	 * panics (guest-boot/cmdline.c). Main, before vCPUs. */
+	bool panics_are_warm;
+
+	struct vm_arch arch;
 };
 
 /*
- * Open /dev/kvm, create the machine, show it `memory` and give it the
- * interrupt controllers of this architecture. `legacy` adds what a kernel
+ * Open /dev/kvm, create the machine for `cpus` vCPUs, show it `memory` and give
+ * it the interrupt controllers of this architecture. `legacy` adds what a kernel
  * without ACPI expects (on x86 the 8254 timer). Prints the reason when it
  * fails. Returns 0 or -1. Main, before threads.
  */
-int vm_create(struct vm *vm, const struct memory *memory, bool legacy);
+int vm_create(struct vm *vm, const struct memory *memory, unsigned cpus, bool legacy);
 void vm_destroy(struct vm *vm);
 
-/* Provided by the architecture (launcher/x86_64.c); called by vm_create() after the
- * memory is set. Prints the reason; 0 or -1. */
+/* --- Provided by the architecture: launcher/x86_64.c or launcher/arm64.c --- */
+
+/* What KVM_CREATE_VM wants to be told. */
+unsigned long vm_arch_type(int kvm_fd);
+
+/* Called by vm_create() after the memory is set. Prints the reason; 0 or -1. */
 int vm_arch_create(struct vm *vm, bool legacy);
 
-/* The routing entries that must stay when MSIs are added, written by the architecture. */
+/*
+ * Complete the interrupt controllers: after all vCPUs have been created, for on
+ * arm64 each has a part in them, and before the first irq. Main. Prints the
+ * reason; 0 or -1.
+ */
+int vm_arch_init_irqs(struct vm *vm);
+void vm_arch_destroy(struct vm *vm);
+
+/* The routing entries that must stay when MSIs are added. */
 void vm_arch_default_routing(struct kvm_irq_routing *routing);
+
+/* What else KVM must know of an MSI that PCI function `requester` (bus, slot, function) sends. */
+void vm_arch_route_msi(struct kvm_irq_routing_entry *entry, uint32_t requester);
 
 /*
  * From now on a guest's write of `len` bytes at guest-physical `gpa` signals
@@ -84,8 +109,11 @@ int irq_init_line(struct irq *irq, struct vm *vm, uint32_t gsi);
 /* A message-signalled interrupt: reserves a GSI; detached, no message yet. Main. 0 or -errno. */
 int irq_init_msi(struct irq *irq, struct vm *vm);
 
-/* What this MSI writes, and where. Takes effect at once. vCPU threads, irq's owner locked. */
-int irq_set_message(struct irq *irq, uint64_t address, uint32_t data);
+/*
+ * What this MSI writes, and where; `requester` is the PCI function it comes from (bus in
+ * 15:8, slot in 7:3). Takes effect at once. vCPU threads, irq's owner locked. 0 or -errno.
+ */
+int irq_set_message(struct irq *irq, uint32_t requester, uint64_t address, uint32_t data);
 
 /* Masking; see above. vCPU threads, with the irq's owner locked. 0 or -errno. */
 int irq_attach(struct irq *irq);

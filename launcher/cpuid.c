@@ -146,21 +146,21 @@ static int get_supported(struct vm *vm)
 	}
 	add_topology_level(cpuid, 0xb);
 	add_topology_level(cpuid, 0x1f);
-	vm->cpuid = cpuid;
+	vm->arch.cpuid = cpuid;
 	return 0;
 }
 
 int cpuid_init(struct vcpu *vcpu)
 {
 	struct kvm_cpuid2 *cpuid;
-	int ret = vcpu->vm->cpuid ? 0 : get_supported(vcpu->vm);
+	int ret = vcpu->vm->arch.cpuid ? 0 : get_supported(vcpu->vm);
 
-	if (!vcpu->vm->cpuid)
+	if (!vcpu->vm->arch.cpuid)
 		return ret;
 	cpuid = malloc(TABLE_SIZE);
 	if (!cpuid)
 		return -ENOMEM;
-	memcpy(cpuid, vcpu->vm->cpuid, TABLE_SIZE);
+	memcpy(cpuid, vcpu->vm->arch.cpuid, TABLE_SIZE);
 	for (unsigned i = 0; i < cpuid->nent; i++)
 		fix_entry(&cpuid->entries[i], vcpu);
 	if (ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)

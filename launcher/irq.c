@@ -106,7 +106,8 @@ static struct kvm_irq_routing_entry *route_of(struct kvm_irq_routing *routing, u
 	return entry;
 }
 
-static int set_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data)
+static int set_route(struct vm *vm, uint32_t gsi, uint32_t requester, uint64_t address,
+		     uint32_t data)
 {
 	struct kvm_irq_routing_entry *entry;
 
@@ -124,15 +125,16 @@ static int set_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t dat
 	entry->u.msi.address_lo = (uint32_t)address;
 	entry->u.msi.address_hi = (uint32_t)(address >> 32);
 	entry->u.msi.data = data;
+	vm_arch_route_msi(entry, requester);
 	return ioctl(vm->fd, KVM_SET_GSI_ROUTING, vm->routing) < 0 ? -errno : 0;
 }
 
-int irq_set_message(struct irq *irq, uint64_t address, uint32_t data)
+int irq_set_message(struct irq *irq, uint32_t requester, uint64_t address, uint32_t data)
 {
 	int ret;
 
 	pthread_mutex_lock(&irq->vm->routing_lock);
-	ret = set_route(irq->vm, irq->gsi, address, data);
+	ret = set_route(irq->vm, irq->gsi, requester, address, data);
 	pthread_mutex_unlock(&irq->vm->routing_lock);
 	return ret;
 }

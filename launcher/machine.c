@@ -1,6 +1,7 @@
 /*
  * machine.c: where virtio-mmio devices lie, for all who must agree on it:
- * the transport that answers there, the command line, guest-boot/dsdt.asl.
+ * the transport that answers there, the command line, guest-boot/dsdt.asl and
+ * guest-boot/fdt.c.
  */
 #include "layout.h"
 #include "machine.h"
@@ -12,7 +13,5 @@ uint64_t machine_mmio_gpa(unsigned index)
 
 uint32_t machine_mmio_gsi(unsigned index)
 {
-	/* Pins 5, 6, 7, then 10 to 23: 4 is COM1's, 8 and 9 mean the clock and
-	 * the ACPI interrupt to kernels that know PCs. */
-	return index < 3 ? 5 + index : 7 + index;
+	return LAYOUT_VIRTIO_MMIO_GSI(index);
 }

@@ -18,13 +18,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "board.h"
 #include "boot.h"
 #include "ending.h"
 #include "layout.h"
 #include "log.h"
 #include "options.h"
 #include "pci.h"
-#include "power.h"
 #include "stats.h"
 #include "terminal.h"
 #include "transport.h"
@@ -43,7 +43,6 @@ struct lodge {
 	struct loop_watch signal_watch, ending_watch;
 	struct stream terminal;
 	struct uart uart;
-	struct power power;
 
 	struct pci_root pci;
 	struct device {
@@ -147,20 +146,51 @@ static int set_up_memory(struct lodge *lodge)
 static int set_up_platform(struct lodge *lodge)
 {
 	const struct boot_options *boot = &lodge->options.boot;
-	bool panics_are_warm = !cmdline_names_key(boot->words, boot->word_count, "reboot");
 	bool serial = !boot->virtio_console;
 	int ret = stream_init(&lodge->terminal, STDIN_FILENO, STDOUT_FILENO);
 
+	lodge->vm.panics_are_warm = !cmdline_names_key(boot->words, boot->word_count, "reboot");
+	pci_root_init(&lodge->pci, &lodge->vm);
 	if (ret == 0)
-		ret = uart_init(&lodge->uart, &lodge->vm, serial ? &lodge->terminal : NULL);
+		ret = board_init(&lodge->vm, &lodge->pci, &lodge->uart,
+				 serial ? &lodge->terminal : NULL);
 	if (ret < 0) {
 		log_error("cannot set up the console: %s", strerror(-ret));
 		return -1;
 	}
 	if (serial)
 		stream_start(&lodge->terminal, &lodge->loop, uart_take_input, &lodge->uart);
-	power_init(&lodge->power, &lodge->vm, panics_are_warm);
-	pci_root_init(&lodge->pci, &lodge->vm);
+	return 0;
+}
+
+/* The machine, and the vCPUs in it, which do nothing yet. */
+static int set_up_machine(struct lodge *lodge)
+{
+	const struct options *options = &lodge->options;
+
+	if (vm_create(&lodge->vm, &lodge->memory, options->cpus,
+		      options->transport == TRANSPORT_MMIO_CMDLINE) < 0)
+		return -1;
+	while (lodge->vcpu_count < options->cpus) {
+		unsigned index = lodge->vcpu_count++;
+
+		if (vcpu_create(&lodge->vcpus[index], &lodge->vm, index) < 0)
+			return -1;
+	}
+	return vm_arch_init_irqs(&lodge->vm);
+}
+
+/* Messages are how virtio-pci interrupts: without, what the guest finds is virtio-mmio. */
+static int choose_transport(struct options *options, const struct vm *vm)
+{
+	if (vm->msi || options->transport != TRANSPORT_PCI)
+		return 0;
+	if (options->transport_given) {
+		log_error("--transport: pci needs an interrupt controller that takes messages, "
+			  "which this host has not; use --transport mmio");
+		return -1;
+	}
+	options->transport = TRANSPORT_MMIO;
 	return 0;
 }
 
@@ -204,14 +234,14 @@ static int set_up_guest(struct lodge *lodge)
 		.transport = lodge->options.transport,
 		.cpus = lodge->options.cpus,
 		.devices = lodge->device_count,
+		.msi = lodge->vm.msi,
+		.pmu = lodge->vm.pmu,
 	};
 	if (boot_prepare(&lodge->machine, &lodge->options.boot, &entry) < 0)
 		return -1;
-	for (unsigned i = 0; i < lodge->options.cpus; i++) {
-		lodge->vcpu_count++;
-		if (vcpu_create(&lodge->vcpus[i], &lodge->vm, i, lodge->options.cpus, &entry) < 0)
+	for (unsigned i = 0; i < lodge->vcpu_count; i++)
+		if (vcpu_init(&lodge->vcpus[i], &entry) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -264,11 +294,9 @@ static int run(struct lodge *lodge)
 
 	/* An error on the way ends the process, which frees what it had: taking
 	 * down half a machine in order would be code that nobody ever runs. */
-	if (set_up_memory(lodge) < 0 ||
-	    vm_create(&lodge->vm, &lodge->memory,
-		      lodge->options.transport == TRANSPORT_MMIO_CMDLINE) < 0 ||
-	    set_up_loop(lodge) < 0 || set_up_platform(lodge) < 0 || set_up_devices(lodge) < 0 ||
-	    set_up_guest(lodge) < 0)
+	if (set_up_memory(lodge) < 0 || set_up_machine(lodge) < 0 ||
+	    choose_transport(&lodge->options, &lodge->vm) < 0 || set_up_loop(lodge) < 0 ||
+	    set_up_platform(lodge) < 0 || set_up_devices(lodge) < 0 || set_up_guest(lodge) < 0)
 		return ENDING_HOST;
 
 	terminal_enter_raw();

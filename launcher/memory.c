@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "layout.h"
 #include "memory.h"
 
 #define HIGH_START (UINT64_C(1) << 32)
@@ -21,7 +22,7 @@ int memory_create(struct memory *memory, uint64_t size, uint64_t low_max)
 		    -1, 0);
 	if (host == MAP_FAILED)
 		return -errno;
-	memory->low = (struct memory_region){ .gpa = 0, .size = low, .host = host };
+	memory->low = (struct memory_region){ .gpa = LAYOUT_RAM, .size = low, .host = host };
 	memory->high =
 		(struct memory_region){ .gpa = HIGH_START, .size = size - low, .host = host + low };
 	return 0;
@@ -49,7 +50,7 @@ void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len)
 	if (len == 0)
 		return NULL;
 	if (region_holds(&memory->low, gpa, len))
-		return memory->low.host + gpa;
+		return memory->low.host + (gpa - memory->low.gpa);
 	if (region_holds(&memory->high, gpa, len))
 		return memory->high.host + (gpa - memory->high.gpa);
 	return NULL;

@@ -12,6 +12,7 @@
 
 #include "ablate.h"
 #include "ending.h"
+#include "layout.h"
 #include "log.h"
 #include "options.h"
 #include "version.h"
@@ -105,20 +106,27 @@ static int take_console(struct options *options, const char *value)
 
 static int take_transport(struct options *options, const char *value)
 {
-	static const char *const names[] = {
-		[TRANSPORT_PCI] = "pci",
-		[TRANSPORT_MMIO] = "mmio",
-		[TRANSPORT_MMIO_CMDLINE] = "mmio-cmdline",
-	};
+	size_t len = strlen(value);
+	unsigned number = 0;
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			options->transport = (enum transport)i;
+	for (const char *name = ARCH_TRANSPORTS; name; number++) {
+		const char *end = strchrnul(name, '|');
+
+		if ((size_t)(end - name) == len && strncmp(name, value, len) == 0) {
+			options->transport = (enum transport)number;
+			options->transport_given = true;
 			return 0;
 		}
+		name = *end ? end + 1 : NULL;
 	}
-	log_error("--transport: '%s' is none of pci, mmio, mmio-cmdline", value);
+	log_error("--transport: '%s' is none of " ARCH_TRANSPORTS, value);
 	return -1;
+}
+
+static int take_dump(struct options *options, const char *value)
+{
+	options->boot.dump = value;
+	return 0;
 }
 
 static int take_stats(struct options *options, const char *value)
@@ -157,8 +165,9 @@ static const struct own_option own_options[] = {
 	{ "initrd", 'i', "FILE", "initial RAM disk", take_initrd },
 	{ "console", 0, "serial|virtio", "which console this terminal is wired to (default serial)",
 	  take_console },
-	{ "transport", 0, "pci|mmio|mmio-cmdline",
-	  "how the guest finds its virtio devices (default pci)", take_transport },
+	{ "transport", 0, ARCH_TRANSPORTS, "how the guest finds its virtio devices (default pci)",
+	  take_transport },
+	{ ARCH_DUMP, take_dump },
 	{ "stats", 0, "[=json:FILE]", "print statistics at the end, or write them to FILE",
 	  take_stats },
 	{ "ablate", 0, "NAME[,NAME]...", "leave an idea out, to measure it (see docs/network.md)",
@@ -200,7 +209,7 @@ static void print_device_option(const struct device_type *type)
 static void print_help(void)
 {
 	printf("Usage: lodge [OPTION]... KERNEL [GUEST-CMDLINE-WORD]...\n"
-	       "Boot a Linux kernel (bzImage or ELF) as a KVM guest, its console here.\n\n"
+	       "Boot a Linux kernel (" ARCH_KERNELS ") as a KVM guest, its console here.\n\n"
 	       "Options:\n");
 	for (unsigned i = 0; i < OWN_OPTIONS; i++)
 		print_option(own_options[i].letter, own_options[i].name, own_options[i].syntax,
@@ -271,7 +280,8 @@ static int value_of_letter(int letter)
 static int add_device(struct options *options, const struct device_type *type, const char *argument)
 {
 	struct device_request *request = &options->devices[options->device_count];
-	unsigned max = options->transport == TRANSPORT_PCI ? MACHINE_PCI_MAX : MACHINE_MMIO_MAX;
+	unsigned max =
+		options->transport == TRANSPORT_PCI ? MACHINE_PCI_MAX : LAYOUT_VIRTIO_MMIO_MAX;
 
 	if (options->device_count == max) {
 		log_error("--%s: too many devices: this transport has room for %u",

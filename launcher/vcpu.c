@@ -51,18 +51,16 @@ void vcpu_init_signals(void)
 	sigaction(VCPU_SIGNAL, &action, NULL);
 }
 
-int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned count,
-		const struct vcpu_entry *entry)
+int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
 {
 	int size;
 
-	*vcpu = (struct vcpu){ .vm = vm, .index = index, .count = count, .fd = -1 };
+	*vcpu = (struct vcpu){ .vm = vm, .index = index, .count = vm->cpus, .fd = -1 };
 	snprintf(vcpu->name, sizeof(vcpu->name), "lodge-vcpu%u", index);
-	stats_register(vcpu->name + strlen("lodge-"), &vcpu->stats, vcpu_fields);
 
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)index);
 	if (vcpu->fd < 0) {
-		log_error("KVM_CREATE_VCPU %u of %u: %m", index, count);
+		log_error("KVM_CREATE_VCPU %u of %u: %m", index, vm->cpus);
 		return -1;
 	}
 	size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -76,21 +74,13 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned count
 		log_error("vCPU %u: cannot map its state: %m", index);
 		return -1;
 	}
-	return vcpu_arch_init(vcpu, entry);
+	return 0;
 }
 
-static void serve_port(struct vcpu *vcpu)
+int vcpu_init(struct vcpu *vcpu, const struct vcpu_entry *entry)
 {
-	struct kvm_run *run = vcpu->run;
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
-
-	/* rep ins/outs arrive as several accesses of the same port. */
-	for (unsigned i = 0; i < run->io.count; i++, data += run->io.size) {
-		if (run->io.direction == KVM_EXIT_IO_IN)
-			bus_read(&vcpu->vm->ports, run->io.port, data, run->io.size);
-		else
-			bus_write(&vcpu->vm->ports, run->io.port, data, run->io.size);
-	}
+	stats_register(vcpu->name + strlen("lodge-"), &vcpu->stats, vcpu_fields);
+	return vcpu_arch_init(vcpu, entry);
 }
 
 static void serve_mmio(struct vcpu *vcpu)
@@ -154,11 +144,7 @@ static void count_exit(struct vcpu *vcpu)
 	const struct kvm_run *run = vcpu->run;
 
 	counter_add(&stats->exits, 1);
-	if (run->exit_reason == KVM_EXIT_IO)
-		counter_add(run->io.direction == KVM_EXIT_IO_IN ? &stats->port_reads
-								: &stats->port_writes,
-			    1);
-	else if (run->exit_reason == KVM_EXIT_MMIO)
+	if (run->exit_reason == KVM_EXIT_MMIO)
 		counter_add(run->mmio.is_write ? &stats->mmio_writes : &stats->mmio_reads, 1);
 }
 
@@ -166,18 +152,11 @@ static void count_exit(struct vcpu *vcpu)
 static bool serve_exit(struct vcpu *vcpu)
 {
 	switch (vcpu->run->exit_reason) {
-	case KVM_EXIT_IO:
-		serve_port(vcpu);
-		return !ending_is_reported();
 	case KVM_EXIT_MMIO:
 		serve_mmio(vcpu);
 		return !ending_is_reported();
 	case KVM_EXIT_INTR:
 		return true;
-	case KVM_EXIT_SHUTDOWN:
-		ending_report(ENDING_CRASH, "the guest crashed: triple fault on vCPU %u",
-			      vcpu->index);
-		return false;
 	case KVM_EXIT_INTERNAL_ERROR:
 		report_internal_error(vcpu);
 		return false;
@@ -185,8 +164,9 @@ static bool serve_exit(struct vcpu *vcpu)
 		report_entry_failure(vcpu);
 		return false;
 	default:
-		report_unknown_exit(vcpu);
-		return false;
+		if (!vcpu_arch_serve_exit(vcpu))
+			report_unknown_exit(vcpu);
+		return !ending_is_reported();
 	}
 }
 

@@ -6,8 +6,8 @@
  * the slots of a VM that already has its irqchip waits for a grace period
  * (5-11 ms on a software KVM); before it, it is nearly free.
  *
- * Next in the tour: irq.c for the interrupts, x86_64.c for what the
- * architecture adds, vcpu.c for the processors.
+ * Next in the tour: irq.c for the interrupts, x86_64.c (or arm64.c) for
+ * what the architecture adds, vcpu.c for the processors.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,20 +86,20 @@ static int set_slot(struct vm *vm, unsigned slot, const struct memory_region *re
 	return 0;
 }
 
-int vm_create(struct vm *vm, const struct memory *memory, bool legacy)
+int vm_create(struct vm *vm, const struct memory *memory, unsigned cpus, bool legacy)
 {
 	*vm = (struct vm){ .kvm_fd = -1,
 			   .fd = -1,
 			   .memory = memory,
+			   .cpus = cpus,
 			   .mmio.name = "mmio",
-			   .ports.name = "port",
 			   .routing_lock = PTHREAD_MUTEX_INITIALIZER,
-			   .next_msi_gsi = LAYOUT_IOAPIC_PINS };
+			   .next_msi_gsi = LAYOUT_LINES };
 
 	vm->kvm_fd = open_kvm();
 	if (vm->kvm_fd < 0 || check_capabilities(vm->kvm_fd) < 0)
 		return -1;
-	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, vm_arch_type(vm->kvm_fd));
 	if (vm->fd < 0) {
 		log_error("KVM_CREATE_VM: %m");
 		return -1;
@@ -112,7 +112,7 @@ int vm_create(struct vm *vm, const struct memory *memory, bool legacy)
 void vm_destroy(struct vm *vm)
 {
 	free(vm->routing);
-	free(vm->cpuid);
+	vm_arch_destroy(vm);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm_fd >= 0)

@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 
 #include "cpuid.h"
+#include "ending.h"
 #include "layout.h"
 #include "log.h"
 #include "vcpu.h"
@@ -38,6 +39,12 @@
 #define MISC_ENABLE_FAST_STRING 1
 #define MSR_MTRR_DEF_TYPE       0x2ff
 #define MTRR_ENABLED_WRITE_BACK 0x806
+
+unsigned long vm_arch_type(int kvm_fd)
+{
+	(void)kvm_fd;
+	return 0;
+}
 
 int vm_arch_create(struct vm *vm, bool legacy)
 {
@@ -59,7 +66,20 @@ int vm_arch_create(struct vm *vm, bool legacy)
 		log_error("KVM_CREATE_PIT2: %m");
 		return -1;
 	}
+	vm->arch.ports.name = "port";
+	vm->msi = true;
 	return 0;
+}
+
+int vm_arch_init_irqs(struct vm *vm)
+{
+	(void)vm; /* KVM_CREATE_IRQCHIP has done it all */
+	return 0;
+}
+
+void vm_arch_destroy(struct vm *vm)
+{
+	free(vm->arch.cpuid);
 }
 
 static void add_route(struct kvm_irq_routing *routing, uint32_t gsi, uint32_t chip, uint32_t pin)
@@ -83,6 +103,12 @@ void vm_arch_default_routing(struct kvm_irq_routing *routing)
 				  gsi % 8);
 		add_route(routing, gsi, KVM_IRQCHIP_IOAPIC, gsi);
 	}
+}
+
+void vm_arch_route_msi(struct kvm_irq_routing_entry *entry, uint32_t requester)
+{
+	(void)entry; /* the local APICs do not ask who sent it */
+	(void)requester;
 }
 
 /* The selectors 0x10 (code) and 0x18 (data) are what the boot protocol promises a kernel. */
@@ -265,4 +291,35 @@ void vcpu_arch_describe(const struct vcpu *vcpu, char *text, unsigned size)
 		snprintf(text + used, size - used, " unknown");
 	for (unsigned i = 0; i < count && used + 4 < size; i++)
 		used += (unsigned)snprintf(text + used, size - used, " %02x", bytes[i]);
+}
+
+static void serve_port(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	bool in = run->io.direction == KVM_EXIT_IO_IN;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	counter_add(in ? &vcpu->stats.port_reads : &vcpu->stats.port_writes, 1);
+	/* rep ins/outs arrive as several accesses of the same port. */
+	for (unsigned i = 0; i < run->io.count; i++, data += run->io.size) {
+		if (in)
+			bus_read(&vcpu->vm->arch.ports, run->io.port, data, run->io.size);
+		else
+			bus_write(&vcpu->vm->arch.ports, run->io.port, data, run->io.size);
+	}
+}
+
+bool vcpu_arch_serve_exit(struct vcpu *vcpu)
+{
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_IO:
+		serve_port(vcpu);
+		return true;
+	case KVM_EXIT_SHUTDOWN:
+		ending_report(ENDING_CRASH, "the guest crashed: triple fault on vCPU %u",
+			      vcpu->index);
+		return true;
+	default:
+		return false;
+	}
 }

@@ -8,8 +8,8 @@ tables() {
 	local label=$1 name hex
 	shift
 	rm -rf "$T/tables"
-	mkdir "$T/tables"
-	lodge "$@" </dev/null
+	mkdir -p "$T/tables" "$T/dump"
+	lodge --dump-acpi "$T/dump" "$@" </dev/null
 	grep -v '^@' "$T/out" >"$T/tap"
 	relay "$label" "$T/tap"
 	is "$status" 0 "$label: exit status 0"
@@ -19,6 +19,8 @@ tables() {
 	for name in XSDT FACP APIC MCFG DSDT; do
 		(cd "$T/tables" && timeout "$LIMIT" iasl -d $name.dat) >"$T/iasl" 2>&1
 		result $? "$label: iasl disassembles $name"
+		cmp "$T/tables/$name.dat" "$T/dump/${name,,}.dat" >"$T/cmp" 2>&1
+		result $? "$label: --dump-acpi wrote the same $name"
 		is "$(grep -hiE "error|invalid|warning|incorrect|could not" "$T/iasl" "$T/tables/$name.dsl")" "" \
 			"$label: with nothing to complain of"
 	done
@@ -43,4 +45,11 @@ resources() {
 }
 like "$(resources VM00)" "86 09 00 01 00 00 B0 FE 00 02 00 00 89 06 00 .. 01 05 00 00 00" "VM00: at 0xFEB00000, GSI 5"
 like "$(resources VM16)" "86 09 00 01 00 00 B1 FE 00 02 00 00 89 06 00 .. 01 17 00 00 00" "VM16: at 0xFEB10000, GSI 23"
+
+lodge --dump-acpi "$T/absent" "$guests/acpi.elf" </dev/null
+is "$status" 1 "--dump-acpi into no directory: exit status 1"
+like "$(<"$T/err")" "--dump-acpi: cannot write .*absent/rsdp.dat: No such file" "and says which file"
+lodge --dump-acpi "$T/dump" --transport mmio-cmdline "$guests/acpi.elf" </dev/null
+is "$status" 1 "--dump-acpi without ACPI: exit status 1"
+like "$(<"$T/err")" "there are no ACPI tables" "and says why"
 plan

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 #include "lib/kernel.h"
 
@@ -83,8 +83,8 @@ static void a_right_one(void **state)
 	assert_int_equal(t.load.kernel.entry.mode, VCPU_ENTRY_LONG64);
 	assert_int_equal(t.load.kernel.initrd_max, 0x7fffffff);
 	assert_int_equal(t.load.kernel.cmdline_max, 2047);
-	assert_int_equal(t.load.kernel.setup.code32_start, 0x1000000);
-	assert_int_equal(t.load.kernel.setup.version, 0x020f);
+	assert_int_equal(t.load.kernel.arch.setup.code32_start, 0x1000000);
+	assert_int_equal(t.load.kernel.arch.setup.version, 0x020f);
 	assert_true(bzimage_matches(t.bytes, sizeof(t.bytes)));
 	assert_false(elf_matches(t.bytes, sizeof(t.bytes)));
 }
@@ -132,7 +132,7 @@ static void short_header(void **state)
 	t.header.jump = (uint16_t)(0xeb | (0x23c - 0x202) << 8);
 	load_length(sizeof(t.bytes));
 	assert_int_equal(t.load.result, 0);
-	assert_int_equal(t.load.kernel.setup.pref_address, 0);
+	assert_int_equal(t.load.kernel.arch.setup.pref_address, 0);
 	assert_int_equal(t.load.kernel.entry.rip, 0x200200);
 	t.header.jump = 0xffeb;
 	assert_loaded_at(0x1000000);

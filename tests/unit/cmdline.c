@@ -45,7 +45,8 @@ static int write_words(const char *const *words, unsigned count)
 	t.options.words = words;
 	t.options.word_count = count;
 	capture_start(STDERR_FILENO);
-	ret = cmdline_write(&t.machine, &t.options, &t.kernel);
+	ret = cmdline_write(&t.machine, &t.options, &t.kernel,
+			    memory_at(&t.memory, LAYOUT_CMDLINE, LAYOUT_CMDLINE_MAX));
 	t.said = capture_end();
 	return ret;
 }
@@ -112,7 +113,7 @@ static void mmio_devices(void **state)
 		    "quiet");
 
 	/* All there can be: the last one's line is the I/O APIC's last pin. */
-	t.machine.devices = MACHINE_MMIO_MAX;
+	t.machine.devices = LAYOUT_VIRTIO_MMIO_MAX;
 	assert_int_equal(write_words(NULL, 0), 0);
 	assert_contains(line(), " virtio_mmio.device=0x200@0xfeb03000:10 ");
 	assert_contains(line(), " virtio_mmio.device=0x200@0xfeb10000:23");

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 #include "lib/unit.h"
 
@@ -45,8 +45,8 @@ static void zeropage(void **state)
 	struct boot_params *params;
 
 	(void)state;
-	kernel.setup.kernel_alignment = 0x200000; /* the file's own: kept */
-	kernel.setup.code32_start = 0x1000000;
+	kernel.arch.setup.kernel_alignment = 0x200000; /* the file's own: kept */
+	kernel.arch.setup.code32_start = 0x1000000;
 	params = write_zeropage(&some_initrd);
 	assert_int_equal(params->hdr.kernel_alignment, 0x200000);
 	assert_int_equal(params->hdr.code32_start, 0x1000000);

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 #include "lib/unit.h"
 

@@ -71,9 +71,10 @@ static int set_up(void **state)
 	(void)state;
 	memset(&t, 0, sizeof(t));
 	t.vm.mmio.name = "mmio";
-	t.vm.ports.name = "port";
+	t.vm.arch.ports.name = "port";
 	pthread_mutex_init(&t.lock, NULL);
 	pci_root_init(&t.root, &t.vm);
+	pci_ports_init(&t.root, &t.vm);
 	pci_function_init(&t.function, &identity, BAR_SIZE, &ops, &t.lock);
 	pci_root_add(&t.root, &t.function);
 	return 0;
@@ -101,7 +102,7 @@ static void ecam_write(unsigned offset, unsigned len, uint64_t value)
 
 static void select_address(uint32_t address)
 {
-	bus_write(&t.vm.ports, 0xcf8, &address, 4);
+	bus_write(&t.vm.arch.ports, 0xcf8, &address, 4);
 }
 
 static uint32_t port_read(unsigned slot, unsigned offset, unsigned len)
@@ -109,14 +110,14 @@ static uint32_t port_read(unsigned slot, unsigned offset, unsigned len)
 	uint32_t value = 0;
 
 	select_address(0x80000000 | slot << 11 | (offset & ~3u));
-	bus_read(&t.vm.ports, 0xcfc + (offset & 3), &value, len);
+	bus_read(&t.vm.arch.ports, 0xcfc + (offset & 3), &value, len);
 	return value;
 }
 
 static void port_write(unsigned offset, unsigned len, uint32_t value)
 {
 	select_address(0x80000000 | SLOT << 11 | (offset & ~3u));
-	bus_write(&t.vm.ports, 0xcfc + (offset & 3), &value, len);
+	bus_write(&t.vm.arch.ports, 0xcfc + (offset & 3), &value, len);
 }
 
 static void identities(void **state)
@@ -156,14 +157,14 @@ static void absent_ones_read_as_ones(void **state)
 	bus_read(&t.vm.mmio, ecam(SLOT, 1, 0), &value, 4);
 	assert_int_equal(value, 0xffffffff);
 	select_address(0x80000000 | SLOT << 11 | 7 << 8);
-	bus_read(&t.vm.ports, 0xcfc, &value, 4);
+	bus_read(&t.vm.arch.ports, 0xcfc, &value, 4);
 	assert_int_equal(value, 0xffffffff);
 	select_address(0x80000000 | 1 << 16 | SLOT << 11);
-	bus_read(&t.vm.ports, 0xcfc, &value, 4);
+	bus_read(&t.vm.arch.ports, 0xcfc, &value, 4);
 	assert_int_equal(value, 0xffffffff);
 	/* Not enabled: these ports are something else's. */
 	select_address(SLOT << 11);
-	bus_read(&t.vm.ports, 0xcfc, &value, 4);
+	bus_read(&t.vm.arch.ports, 0xcfc, &value, 4);
 	assert_int_equal(value, 0xffffffff);
 }
 
@@ -173,15 +174,15 @@ static void the_address_register(void **state)
 
 	(void)state;
 	select_address(0x80000800);
-	bus_read(&t.vm.ports, 0xcf8, &value, 4);
+	bus_read(&t.vm.arch.ports, 0xcf8, &value, 4);
 	assert_int_equal(value, 0x80000800);
 	/* It is one of 4 bytes; anything narrower goes nowhere. */
 	value = 0;
-	bus_write(&t.vm.ports, 0xcf8, &value, 2);
-	bus_write(&t.vm.ports, 0xcfb, &value, 1);
-	bus_read(&t.vm.ports, 0xcf8, &value, 4);
+	bus_write(&t.vm.arch.ports, 0xcf8, &value, 2);
+	bus_write(&t.vm.arch.ports, 0xcfb, &value, 1);
+	bus_read(&t.vm.arch.ports, 0xcf8, &value, 4);
 	assert_int_equal(value, 0x80000800);
-	bus_read(&t.vm.ports, 0xcf8, &value, 2);
+	bus_read(&t.vm.arch.ports, 0xcf8, &value, 2);
 	assert_int_equal(value & 0xffff, 0xffff);
 }
 
@@ -313,11 +314,11 @@ static void unaligned_accesses(void **state)
 	assert_int_equal(ecam_read(SLOT, 3, 2), 0x0010);
 	/* Through the ports they would leave the data register. */
 	select_address(0x80000000 | SLOT << 11);
-	bus_read(&t.vm.ports, 0xcfd, &value, 4);
+	bus_read(&t.vm.arch.ports, 0xcfd, &value, 4);
 	assert_int_equal(value, 0xffffffff);
-	bus_read(&t.vm.ports, 0xcff, &value, 2);
+	bus_read(&t.vm.arch.ports, 0xcff, &value, 2);
 	assert_int_equal(value & 0xffff, 0xffff);
-	bus_read(&t.vm.ports, 0xcfe, &value, 2);
+	bus_read(&t.vm.arch.ports, 0xcfe, &value, 2);
 	assert_int_equal(value & 0xffff, 0x1042);
 }
 

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "boot.h"
+#include "boot-arch.h"
 #include "layout.h"
 #include "lib/unit.h"
 
@@ -220,7 +220,7 @@ static void acpi_names_mmio_devices(void **state)
 	(void)state;
 	acpi_write(&machine);
 	assert_int_equal(number(0xffff0, 4), 7);
-	machine.devices = MACHINE_MMIO_MAX;
+	machine.devices = LAYOUT_VIRTIO_MMIO_MAX;
 	acpi_write(&machine);
 	assert_int_equal(number(0xffff0, 4), 0x1ffff);
 	machine.devices = MACHINE_PCI_MAX;

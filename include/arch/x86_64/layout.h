@@ -9,6 +9,8 @@
 #ifndef LODGE_LAYOUT_H
 #define LODGE_LAYOUT_H
 
+#define LAYOUT_RAM 0 /* guest-physical address of the first byte of RAM */
+
 /* Low RAM: what a boot protocol hands to the kernel. Guest-physical, bytes. */
 #define LAYOUT_GDT       0x0500  /* four descriptors */
 #define LAYOUT_ZERO_PAGE 0x7000  /* struct boot_params, or hvm_start_info */
@@ -49,5 +51,11 @@
 
 /* Interrupts: the I/O APIC's 24 pins are GSIs 0-23, MSIs get GSIs from 24 up. */
 #define LAYOUT_IOAPIC_PINS 24
+#define LAYOUT_LINES       LAYOUT_IOAPIC_PINS
+
+/* Those of virtio-mmio devices: pins 5, 6, 7, then 10 to 23: 4 is COM1's, 8 and 9
+ * mean the clock and the ACPI interrupt to kernels that know PCs. */
+#define LAYOUT_VIRTIO_MMIO_GSI(index) ((index) < 3 ? 5 + (index) : 7 + (index))
+#define LAYOUT_VIRTIO_MMIO_MAX        17
 
 #endif
