@@ -52,6 +52,7 @@ build/dsdt.hex: guest-boot/dsdt.asl
 $(BUILD)/obj/guest-boot/acpi.o: build/dsdt.hex
 
 include tests/guests/rules.mk
+include tests/hostile/rules.mk
 include tests/unit/rules.mk
 
 # The same program, watching itself; for the tests.

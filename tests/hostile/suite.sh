@@ -1,0 +1,103 @@
+# suite.sh: what the hostile suite's scripts add to the native suite's: booting
+# an attacking guest and watching the process from outside while it attacks.
+# Each NAME.t sources it. It runs in a network namespace of its own, with taps.
+
+if [ -z "${LODGE_TEST_NETNS:-}" ]; then
+	[ "$(id -u)" = 0 ] && map= || map=-r
+	LODGE_TEST_NETNS=1 exec unshare $map -n -- "$0"
+fi
+. "$(dirname "$0")/../guests/suite.sh"
+attackers=$top/build/hostile
+LIMIT=${HOSTILE_LIMIT:-60}
+
+sysctl -qw net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
+ip link set lo up
+truncate -s 4M "$T/image"
+mkfifo "$T/in" "$T/pipe"
+exec 7<>"$T/in"
+
+# tap NAME [PEER]: where guests find 10.9.0.1.
+tap() {
+	ip tuntap add "$1" mode tap vnet_hdr
+	ip addr add 10.9.0.1/24 dev "$1"
+	ip link set "$1" up
+}
+
+# look NAME: the process as it is now: memory besides the guest's RAM (which
+# is mapped without reservation, "nr"), threads, and the CPU time of each (ns).
+look() {
+	perl -e '
+		my ($pid, $kib, $rss, %cpu) = ($ARGV[0], 0, 0);
+		open(my $maps, "<", "/proc/$pid/smaps") or exit 1;
+		while (<$maps>) {
+			$rss = $1 if /^Rss:\s+(\d+)/;
+			$kib += $rss if /^VmFlags:/ && !/ nr/;
+		}
+		for my $task (glob("/proc/$pid/task/*")) {
+			open(my $comm, "<", "$task/comm") or next;
+			open(my $time, "<", "$task/schedstat") or next;
+			chomp(my $name = <$comm>);
+			next if $name =~ /^iou-/; # the kernel adds and takes away workers
+			$cpu{$name} = (split " ", <$time>)[0];
+		}
+		open(my $status, "<", "/proc/$pid/status") or exit 1;
+		my ($data) = map { /^VmData:\s+(\d+)/ ? $1 : () } <$status>;
+		print "memory $kib\ndata $data\nthreads ", scalar(keys %cpu), "\n";
+		print "cpu $_ $cpu{$_}\n" for sort keys %cpu;' $pid >"$T/look-$1"
+}
+figure() { sed -n "s/^$2 //p" "$T/look-$1"; }
+
+# attack LABEL ARGS...: boot the guest with the network, the disk and all;
+# look at the process when the guest says so; relay its checks; add our own.
+# What it may leave on standard error: lines that name a broken rule, and
+# lines that match $also.
+attack() {
+	local label=$1 line busiest spent
+	shift
+	rm -f "$T"/look-*
+	"$LODGE" "$@" <"${input:-$T/in}" >"$T/pipe" 2>"$T/err" 7>&- &
+	pid=$!
+	exec 8<"$T/pipe"
+	: >"$T/out"
+	while IFS= read -r -t "$LIMIT" line <&8; do
+		line=${line%$'\r'}
+		if [[ $line == "measure "* ]]; then
+			look "${line#measure }"
+			echo >&7
+		else
+			printf '%s\n' "$line" >>"$T/out"
+		fi
+	done
+	[ $? -le 128 ] || kill -KILL $pid # that was the bound
+	exec 8<&-
+	wait $pid 2>/dev/null
+	status=$?
+	relay "$label" "$T/out"
+	is "$status" "${ends:-0}" "$label: exit status ${ends:-0}"
+	is "$(grep -vE "^lodge: warning: [a-z]+[0-9]: the guest's driver broke the rules: .*; the device waits for a reset\$${also:+|$also}" "$T/err" | head -20)" \
+		"" "$label: nothing on standard error but broken rules"
+	[ -e "$T/look-idle" ] || return 0
+
+	is "$(figure end threads)" "$(figure begin threads)" "$label: no thread came or went"
+	is "$(figure end data)" "$(figure begin data)" "$label: no memory was added"
+	ok "$label: nor used: $(figure begin memory) KiB before, $(figure end memory) KiB after" \
+		[ $(($(figure end memory) - $(figure begin memory))) -le 256 ]
+	# While one vCPU computes, nobody else has anything to do: whoever spins
+	# would take as much of a CPU as it does.
+	spent=$(perl -e '
+		my (%a, %b, $vcpu, $worst, $name);
+		for my $file ([$ARGV[0], \%a], [$ARGV[1], \%b]) {
+			open(my $in, "<", $file->[0]) or die;
+			/^cpu (\S+) (\d+)/ and $file->[1]{$1} = $2 while <$in>;
+		}
+		$vcpu = $b{"lodge-vcpu0"} - $a{"lodge-vcpu0"};
+		for (grep { !/^lodge-vcpu/ } keys %b) {
+			my $t = $b{$_} - ($a{$_} // 0);
+			($worst, $name) = ($t, $_) if !defined $worst || $t > $worst;
+		}
+		print int($vcpu / 1e6), " ", int($worst * 100 / ($vcpu || 1)), " $name"' \
+		"$T/look-end" "$T/look-idle")
+	read -r line spent busiest <<<"$spent"
+	ok "$label: no thread spins: $busiest took $spent% of the $line ms the guest computed" \
+		[ "$line" -ge 10 -a "$spent" -lt 25 ]
+}
