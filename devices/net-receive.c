@@ -39,15 +39,21 @@ static void count_drop(struct virtio_queue *queue, counter_t *reason)
 	counter_add(reason, 1);
 }
 
+/* Is there room for one more chain? An entry of the iovec stays free for the
+ * spare buffer: a readv() of one too many would fail, again and again. */
+static bool can_hold(const struct net_receive *receive)
+{
+	return receive->held_count < NET_HELD_MAX &&
+	       receive->iov_count + VIRTQUEUE_CHAIN_MAX < NET_IOV_MAX;
+}
+
 /* Take one more chain; false if there is none, or no room to hold it. */
 static bool hold_one(struct net_pair *pair)
 {
 	struct net_receive *receive = &pair->receive;
 	struct chain chain = { .iov = receive->iov + receive->iov_count };
 
-	if (receive->held_count == NET_HELD_MAX ||
-	    receive->iov_count + VIRTQUEUE_CHAIN_MAX > NET_IOV_MAX ||
-	    !virtio_next(queue_of(pair), &chain))
+	if (!can_hold(receive) || !virtio_next(queue_of(pair), &chain))
 		return false;
 	if (chain.readable || chain.writable_len < TAP_HEADER) {
 		virtio_break(&pair->net->device,
@@ -155,8 +161,7 @@ static bool unspill(struct net_pair *pair)
 		;
 	if (receive->held_len < len) {
 		/* All we can hold and still too little: such a packet never fits. */
-		if (receive->held_count < NET_HELD_MAX &&
-		    receive->iov_count + VIRTQUEUE_CHAIN_MAX <= NET_IOV_MAX)
+		if (can_hold(receive))
 			return false;
 		count_drop(queue_of(pair), &queue_of(pair)->stats->dropped_too_long);
 		receive->spill_len = 0;
@@ -176,7 +181,7 @@ static ssize_t read_packet(struct net_pair *pair)
 	bool tight = receive->held_len < receive->need;
 	ssize_t len;
 
-	/* The entry behind the last is free: hold_one() leaves room for a chain. */
+	/* The entry behind the last is free: can_hold() saw to it. */
 	if (tight)
 		receive->iov[count++] = (struct iovec){ .iov_base = receive->spill,
 							.iov_len = sizeof(receive->spill) };

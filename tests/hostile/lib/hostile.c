@@ -167,8 +167,7 @@ static bool one_way(struct queue *q, void *data, uint32_t length, bool out)
 	return head >= 0 && queue_wait(q, NULL) == head;
 }
 
-/* Ask for the address of 10.9.0.1, as a host on the same cable would. */
-static void make_arp(uint8_t *packet)
+void make_arp(uint8_t *packet)
 {
 	static const uint8_t head[] = { 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 };
 	static const uint8_t ours[] = { 10, 9, 0, 2 }, theirs[] = { 10, 9, 0, 1 };

@@ -44,6 +44,10 @@ void target_queue(struct target *t, unsigned i, unsigned num);
 /* One request on every queue, there and back, as a good driver makes it. */
 bool target_works(struct target *t);
 
+/* Ask for the address of 10.9.0.1, as a host on the same cable would: a packet of
+ * NET_HEADER + 60 bytes, which is answered. */
+void make_arp(uint8_t *packet);
+
 /* It has said NEEDS_RESET, or does so soon. */
 bool target_is_broken(struct target *t);
 
