@@ -20,7 +20,8 @@
 /* What GUEST_OFFLOADS_SET may speak of. */
 #define OFFLOADS                                                                                   \
 	(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                             \
-	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN))
+	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(NET_F_GUEST_USO4) |      \
+	 BIT(NET_F_GUEST_USO6))
 
 /* A command without its header. */
 struct command {
@@ -66,6 +67,15 @@ static uint8_t set_offloads(struct net *net, const struct command *command)
 	return net_set_offloads(net, offloads) < 0 ? VIRTIO_NET_ERR : VIRTIO_NET_OK;
 }
 
+/* The driver has seen that it should announce itself. */
+static uint8_t acknowledge_announce(struct net *net)
+{
+	uint16_t status = virtio_config_flip(
+		&net->device, offsetof(struct virtio_net_config, status), VIRTIO_NET_S_ANNOUNCE, 0);
+
+	return status & VIRTIO_NET_S_ANNOUNCE ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
+}
+
 static uint8_t execute(struct net *net, const struct virtio_net_ctrl_hdr *header,
 		       const struct command *command)
 {
@@ -81,6 +91,9 @@ static uint8_t execute(struct net *net, const struct virtio_net_ctrl_hdr *header
 			return set_mac(net, command);
 		return header->cmd == VIRTIO_NET_CTRL_MAC_TABLE_SET ? VIRTIO_NET_OK
 								    : VIRTIO_NET_ERR;
+	case VIRTIO_NET_CTRL_ANNOUNCE:
+		return header->cmd == VIRTIO_NET_CTRL_ANNOUNCE_ACK ? acknowledge_announce(net)
+								   : VIRTIO_NET_ERR;
 	case VIRTIO_NET_CTRL_MQ:
 		return header->cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET ? set_pairs(net, command)
 								      : VIRTIO_NET_ERR;

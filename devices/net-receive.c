@@ -284,7 +284,9 @@ void net_receive_start(struct net_pair *pair)
 {
 	struct net_receive *receive = &pair->receive;
 	bool large = virtio_has(&pair->net->device, VIRTIO_NET_F_GUEST_TSO4) ||
-		     virtio_has(&pair->net->device, VIRTIO_NET_F_GUEST_TSO6);
+		     virtio_has(&pair->net->device, VIRTIO_NET_F_GUEST_TSO6) ||
+		     virtio_has(&pair->net->device, NET_F_GUEST_USO4) ||
+		     virtio_has(&pair->net->device, NET_F_GUEST_USO6);
 
 	receive->mergeable = virtio_has(&pair->net->device, VIRTIO_NET_F_MRG_RXBUF);
 	/* 14 bytes of Ethernet header and 4 of a VLAN tag. */

@@ -98,6 +98,19 @@ static int open_queue(struct net_wire *wire, unsigned queue, const char *name)
 	return attach(wire, queue, queue == 0 ? name : wire->name);
 }
 
+/* Which does this kernel know? Begin with none. */
+static int try_offloads(struct net_wire *wire)
+{
+	int ret;
+
+	wire->udp_segments = tap_set_offload(wire, TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6) == 0;
+	ret = tap_set_offload(wire, 0);
+	if (ret < 0)
+		log_error("--net: tap %s: it does not take offloads: %s", wire->name,
+			  strerror(-ret));
+	return ret;
+}
+
 int tap_open(struct net_wire *wire, const char *name)
 {
 	bool created = !name || if_nametoindex(name) == 0;
@@ -105,11 +118,7 @@ int tap_open(struct net_wire *wire, const char *name)
 	for (unsigned i = 0; i < wire->queues; i++)
 		if (open_queue(wire, i, name) < 0)
 			return -1;
-	if (tap_set_offload(wire, 0) < 0) {
-		log_error("--net: tap %s: it does not take offloads: %m", wire->name);
-		return -1;
-	}
-	if (configure(wire, created) < 0)
+	if (try_offloads(wire) < 0 || configure(wire, created) < 0)
 		return -1;
 	log_verbose("network interface %s, MTU %u, %u queues", wire->name, wire->mtu, wire->queues);
 	return 0;
@@ -201,7 +210,8 @@ static int fd_open(struct net_wire *wire, const char *value)
 		log_error("--net: fd %d: %m", fd);
 		return -1;
 	}
-	return set_headers(wire, 0) < 0 || configure(wire, false) < 0 ? -1 : 0;
+	return set_headers(wire, 0) < 0 || try_offloads(wire) < 0 || configure(wire, false) < 0 ? -1
+												: 0;
 }
 
 const struct net_backend net_fd = {

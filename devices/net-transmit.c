@@ -38,6 +38,7 @@ static void count_loss(struct net_pair *pair, int error)
 	struct virtio_queue_stats *stats = queue_of(pair)->stats;
 
 	counter_add(&stats->dropped, 1);
+	pair->transmit.was_down = error == EIO || error == ENETDOWN;
 	switch (error) {
 	case EBADFD: /* the interface is gone */
 		net_lose_link(pair->net);
@@ -65,8 +66,12 @@ static bool finish(struct net_packet *packet, ssize_t result)
 		packet->waiting = true;
 		return false;
 	}
-	if (result < 0)
+	if (result < 0) {
 		count_loss(packet->pair, (int)-result);
+	} else if (packet->pair->transmit.was_down) {
+		packet->pair->transmit.was_down = false;
+		net_announce(packet->pair->net);
+	}
 	virtio_done(queue, packet->chain.head, 0, packet->chain.readable_len);
 	packet->waiting = false;
 	if (ablated(IDEA_IRQ_BATCH))

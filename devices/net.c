@@ -22,6 +22,7 @@
 #include "device.h"
 #include "log.h"
 #include "net.h"
+#include "tap.h"
 
 #define PCI_CLASS_ETHERNET 0x020000
 #define MAC_LEN            6
@@ -149,15 +150,23 @@ static void *parse(const char *text)
 
 /* --- Life --- */
 
+static const unsigned status_offset = offsetof(struct virtio_net_config, status);
+
 void net_lose_link(struct net *net)
 {
-	uint16_t status = 0;
-
 	if (atomic_exchange(&net->link_down, true))
 		return;
-	log_warning("%s: %s is gone; the guest's link is down", net->device.name, net->wire.name);
-	virtio_config_set(&net->device, offsetof(struct virtio_net_config, status), &status,
-			  sizeof(status));
+	log_warning("%s: interface %s is gone; the guest's link is down", net->device.name,
+		    net->wire.name);
+	virtio_config_flip(&net->device, status_offset, VIRTIO_NET_S_LINK_UP, 0);
+	virtio_config_changed(&net->device);
+}
+
+void net_announce(struct net *net)
+{
+	if (!virtio_has(&net->device, VIRTIO_NET_F_GUEST_ANNOUNCE))
+		return;
+	virtio_config_flip(&net->device, status_offset, 0, VIRTIO_NET_S_ANNOUNCE);
 	virtio_config_changed(&net->device);
 }
 
@@ -166,19 +175,22 @@ int net_set_offloads(struct net *net, uint64_t features)
 	static const struct {
 		unsigned feature, offload;
 	} map[] = {
-		{ VIRTIO_NET_F_GUEST_CSUM, TUN_F_CSUM },
-		{ VIRTIO_NET_F_GUEST_TSO4, TUN_F_TSO4 },
-		{ VIRTIO_NET_F_GUEST_TSO6, TUN_F_TSO6 },
-		{ VIRTIO_NET_F_GUEST_ECN, TUN_F_TSO_ECN },
+		{ VIRTIO_NET_F_GUEST_CSUM, TUN_F_CSUM }, { VIRTIO_NET_F_GUEST_TSO4, TUN_F_TSO4 },
+		{ VIRTIO_NET_F_GUEST_TSO6, TUN_F_TSO6 }, { VIRTIO_NET_F_GUEST_ECN, TUN_F_TSO_ECN },
+		{ NET_F_GUEST_USO4, TUN_F_USO4 },        { NET_F_GUEST_USO6, TUN_F_USO6 },
 	};
+	const unsigned uso = TUN_F_USO4 | TUN_F_USO6;
 	unsigned offload = 0;
 
 	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++)
 		if (features & BIT(map[i].feature))
 			offload |= map[i].offload;
-	/* Segmentation without checksums is a combination the tap refuses. */
+	/* Segmentation without checksums is a combination the tap refuses, and so
+	 * is that of UDP over one of IPv4 and IPv6 alone. */
 	if (!(offload & TUN_F_CSUM))
 		offload = 0;
+	if ((offload & uso) != uso)
+		offload &= ~uso;
 	return net->wire.backend->set_offload ? net->wire.backend->set_offload(&net->wire, offload)
 					      : 0;
 }
@@ -205,9 +217,7 @@ static void start(struct virtio_device *device)
 
 	/* A driver that does not know of several pairs has its control queue
 	 * behind the first (5.1.2). */
-	if (net->pairs > 1)
-		net->control =
-			&device->queues[virtio_has(device, VIRTIO_NET_F_MQ) ? 2 * net->pairs : 2];
+	net->control = &device->queues[virtio_has(device, VIRTIO_NET_F_MQ) ? 2 * net->pairs : 2];
 
 	if (ret < 0 && !net_link_is_down(net))
 		log_warning("%s: %s takes no offloads: %s", device->name, net->wire.name,
@@ -242,7 +252,7 @@ static bool is_receive(unsigned index)
 
 static bool is_control(const struct net *net, unsigned index)
 {
-	return net->control && index == net->control->index;
+	return index == net->control->index;
 }
 
 static void queue_start(struct virtio_device *device, unsigned index)
@@ -307,18 +317,35 @@ static const struct virtio_class net_class = {
 	.release = release,
 };
 
-static const uint64_t net_features = BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_MAC) |
-				     BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_STATUS);
+static const uint64_t net_features =
+	BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_MRG_RXBUF) |
+	BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |
+	BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE);
 
 /* Of a backend whose packets may be unfinished. */
 static const uint64_t offload_features =
 	BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
 	BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_HOST_TSO4) |
-	BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN);
+	BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
+	BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 
-static const uint64_t multiqueue_features =
-	BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |
-	BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+static const uint64_t udp_features =
+	BIT(NET_F_GUEST_USO4) | BIT(NET_F_GUEST_USO6) | BIT(NET_F_HOST_USO);
+
+static uint64_t features_of(const struct net *net)
+{
+	uint64_t features = net_features;
+
+	if (net->wire.backend->offloads)
+		features |= offload_features;
+	if (net->wire.udp_segments)
+		features |= udp_features;
+	if (net->pairs > 1)
+		features |= BIT(VIRTIO_NET_F_MQ);
+	if (ablated(IDEA_MRG_RXBUF))
+		features &= ~BIT(VIRTIO_NET_F_MRG_RXBUF);
+	return features;
+}
 
 static int set_config(struct net *net, const struct net_options *options)
 {
@@ -365,13 +392,10 @@ static struct virtio_device *create(unsigned index, const void *options,
 {
 	const struct net_options *wanted = options;
 	const struct net_backend *backend = wanted->backend;
-	bool multiqueue = wanted->queues > 1;
 	struct virtio_setup setup = {
 		.index = index,
 		.memory = memory,
-		.features = net_features | (backend->offloads ? offload_features : 0) |
-			    (multiqueue ? multiqueue_features : 0),
-		.queues = 2 * wanted->queues + multiqueue,
+		.queues = 2 * wanted->queues + 1,
 		.threads = wanted->queues,
 		.thread_of = thread_of,
 	};
@@ -388,8 +412,7 @@ static struct virtio_device *create(unsigned index, const void *options,
 	}
 	init_pairs(net);
 	net_control_init(net);
-	if (ablated(IDEA_MRG_RXBUF))
-		setup.features &= ~BIT(VIRTIO_NET_F_MRG_RXBUF);
+	setup.features = features_of(net);
 	if (virtio_init(&net->device, &net_class, &setup) < 0 || set_config(net, wanted) < 0) {
 		free(net);
 		return NULL;

@@ -9,6 +9,7 @@
  *
  * Next in the tour: virtio-pci.c, how the guest finds all this.
  */
+#include <endian.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -265,6 +266,20 @@ void virtio_config_set(struct virtio_device *device, unsigned offset, const void
 	device->generation++;
 	memcpy(device->config + offset, bytes, len);
 	pthread_mutex_unlock(&device->config_lock);
+}
+
+uint16_t virtio_config_flip(struct virtio_device *device, unsigned offset, uint16_t clear,
+			    uint16_t set)
+{
+	uint16_t old, new;
+
+	pthread_mutex_lock(&device->config_lock);
+	memcpy(&old, device->config + offset, sizeof(old));
+	new = htole16((uint16_t)((le16toh(old) & ~clear) | set));
+	device->generation++;
+	memcpy(device->config + offset, &new, sizeof(new));
+	pthread_mutex_unlock(&device->config_lock);
+	return le16toh(old);
 }
 
 /* --- On main --- */

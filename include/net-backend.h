@@ -30,6 +30,7 @@ struct net_wire {
 	int fd[NET_PAIRS_MAX]; /* one a pair; non-blocking, owned */
 	char name[16];         /* of the interface, or who else it is, for messages */
 	uint16_t mtu;          /* bytes, without the Ethernet header */
+	bool udp_segments;     /* UDP may be unfinished too: TUN_F_USO4 and 6, Linux 6.2 */
 	void *state;           /* the backend's own */
 };
 

@@ -24,6 +24,11 @@
 #define NET_ROUND_MAX   64          /* packets */
 #define NET_ROUND_BYTES (64 * 1024) /* or bytes */
 
+/* virtio 1.2, 5.1.3: newer than the kernel headers of Debian 12. */
+#define NET_F_GUEST_USO4 54
+#define NET_F_GUEST_USO6 55
+#define NET_F_HOST_USO   56
+
 struct net_receive {
 	bool mergeable; /* VIRTIO_NET_F_MRG_RXBUF: one packet may fill several chains */
 	size_t small;   /* bytes of buffers in which any packet of the MTU fits */
@@ -67,6 +72,8 @@ struct net_transmit {
 	struct iovec iov[NET_IOV_MAX + VIRTQUEUE_CHAIN_MAX];
 	uint64_t bytes; /* of all of them together */
 
+	bool was_down; /* the interface, when it was last tried */
+
 	struct loop_op room; /* in flight: the tap was full, and they wait */
 	struct loop_op again;
 };
@@ -84,9 +91,9 @@ struct net_pair {
 struct net {
 	struct virtio_device device;
 	struct net_wire wire;
-	unsigned pairs;               /* that exist */
-	unsigned active_pairs;        /* that the driver uses; the control queue's thread */
-	struct virtio_queue *control; /* NULL if there is only one pair */
+	unsigned pairs;        /* that exist */
+	unsigned active_pairs; /* that the driver uses; the control queue's thread */
+	struct virtio_queue *control;
 	struct iovec control_iov[VIRTQUEUE_CHAIN_MAX];
 	struct loop_op control_again;
 	atomic_bool link_down; /* what the wire led to is gone */
@@ -147,5 +154,12 @@ int net_set_offloads(struct net *net, uint64_t features);
 
 /* The tap answered that its interface no longer exists: tell the guest, once. */
 void net_lose_link(struct net *net);
+
+/*
+ * The interface was down and is up again: whoever is behind it may have
+ * forgotten the guest, so ask its driver to make itself known (5.1.6.5.4). Any
+ * of the device's threads.
+ */
+void net_announce(struct net *net);
 
 #endif

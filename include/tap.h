@@ -10,7 +10,15 @@
 #ifndef LODGE_TAP_H
 #define LODGE_TAP_H
 
+#include <linux/if_tun.h>
+
 #include "net-backend.h"
+
+/* Linux 6.2: newer than the kernel headers of Debian 12. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 /* As of struct net_backend: a value that is an interface's name, or none. */
 bool tap_accepts(const char *value);

@@ -189,6 +189,10 @@ static inline struct loop *virtio_loop(struct virtio_queue *queue)
 void virtio_config_set(struct virtio_device *device, unsigned offset, const void *bytes,
 		       unsigned len);
 
+/* Clear and set bits of a 16-bit field of it; returns what it was. The device's threads. */
+uint16_t virtio_config_flip(struct virtio_device *device, unsigned offset, uint16_t clear,
+			    uint16_t set);
+
 /* Tell the guest that the configuration changed (2.5). The device's thread. */
 void virtio_config_changed(struct virtio_device *device);
 
