@@ -70,6 +70,7 @@ check:
 bench: all guests
 	@tests/bench/startup
 	@tests/bench/network-native
+	@tests/bench/network-nested
 
 PREFIX ?= /usr/local
 install: all
