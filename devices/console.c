@@ -40,18 +40,25 @@ static size_t take_input(void *context, const uint8_t *bytes, size_t len)
 	struct console *console = context;
 	struct virtio_queue *queue = &console->device.queues[QUEUE_RECEIVE];
 	struct chain chain = { .iov = console->iov };
+	unsigned round = 0;
 	size_t taken = 0;
 
 	if (!queue->running)
 		return 0;
 	virtio_ignore_kicks(queue);
 	do {
-		while (taken < len && virtio_next(queue, &chain)) {
+		while (taken < len && round < ROUND_MAX && virtio_next(queue, &chain)) {
 			size_t put = iov_write(chain.iov + chain.readable, chain.writable,
 					       bytes + taken, len - taken);
 
 			virtio_done(queue, chain.head, (uint32_t)put, put);
 			taken += put;
+			round++;
+		}
+		/* Buffers may have no room at all, and never end: others get their turn. */
+		if (taken < len && round == ROUND_MAX) {
+			stream_resume(console->terminal);
+			return taken;
 		}
 		/* Out of buffers: the kick that brings some calls stream_resume(). */
 	} while (taken < len && virtio_want_kicks(queue));

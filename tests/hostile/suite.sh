@@ -6,7 +6,7 @@ if [ -z "${LODGE_TEST_NETNS:-}" ]; then
 	[ "$(id -u)" = 0 ] && map= || map=-r
 	LODGE_TEST_NETNS=1 exec unshare $map -n -- "$0"
 fi
-. "$(dirname "$0")/../guests/suite.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../guests/suite.sh"
 attackers=$top/build/hostile
 LIMIT=${HOSTILE_LIMIT:-60}
 
@@ -59,7 +59,8 @@ attack() {
 	pid=$!
 	exec 8<"$T/pipe"
 	: >"$T/out"
-	while IFS= read -r -t "$LIMIT" line <&8; do
+	# A read that ends by the bound says so with more than 128.
+	while IFS= read -r -t "$LIMIT" line <&8 || { [ $? -le 128 ] || kill -KILL $pid; false; }; do
 		line=${line%$'\r'}
 		if [[ $line == "measure "* ]]; then
 			look "${line#measure }"
@@ -68,7 +69,6 @@ attack() {
 			printf '%s\n' "$line" >>"$T/out"
 		fi
 	done
-	[ $? -le 128 ] || kill -KILL $pid # that was the bound
 	exec 8<&-
 	wait $pid 2>/dev/null
 	status=$?
