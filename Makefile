@@ -30,7 +30,7 @@ SOURCES := $(SOURCES_$(ARCH)) $(filter-out $(SOURCES_x86_64) $(SOURCES_arm64), \
 	$(wildcard launcher/*.c devices/*.c guest-boot/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
-.PHONY: all asan demo check bench install clean format help
+.PHONY: all asan arm64 demo check bench install clean format help
 
 all: $(BUILD)/lodge
 
@@ -60,6 +60,13 @@ asan:
 	@$(MAKE) BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer" \
 		all unit-tests
 
+# For an arm64 machine, with what tests/boot/arm64-root has unpacked.
+arm64: build/arm64/root
+	@$(MAKE) --no-print-directory ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=$< all
+
+build/arm64/root:
+	tests/boot/arm64-root
+
 # The two commands that do everything; see README.
 demo:
 	@examples/demo/run
@@ -87,6 +94,7 @@ help:
 	@echo "make demo     install what is missing, build, boot a Debian guest, show it"
 	@echo "make check    install what is missing, build, run all tests"
 	@echo "make asan     build build/asan/lodge, with AddressSanitizer and UBSan"
+	@echo "make arm64    cross-build build/arm64/lodge; ARCH=arm64 CROSS_COMPILE=... also does"
 	@echo "make guests   build the tests' bare-metal guests"
 	@echo "make bench    measure beside QEMU"
 	@echo "make install  into PREFIX (/usr/local)"

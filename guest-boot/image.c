@@ -141,7 +141,8 @@ static int read_header(struct source *source, void *start, struct image_header *
 		log_error("%s: the kernel is big-endian; need a little-endian one", name);
 		return -1;
 	}
-	if (header->text_offset >= BASE_ALIGN || header->image_size > IMAGE_SIZE_MAX) {
+	if (header->text_offset >= BASE_ALIGN || header->image_size < sizeof(*header) ||
+	    header->image_size > IMAGE_SIZE_MAX) {
 		log_error("%s: text_offset 0x%llx and image_size 0x%llx make no sense", name,
 			  (unsigned long long)header->text_offset,
 			  (unsigned long long)header->image_size);

@@ -78,14 +78,23 @@ done_testing() {
 	echo "1..$tests"
 }
 
+# flavour NAME: the flavour of that name for this architecture.
+flavour() {
+	case $(uname -m) in
+	aarch64) echo "arm64-$1" ;;
+	*) echo "$1" ;;
+	esac
+}
+
 # guest_start FLAVOUR|FILE [LODGE-OPTION...] [-- GUEST-CMDLINE-WORD...]
 #
-# A FLAVOUR comes with its initrd, a FILE without. The guest's input is nothing, or
+# A FLAVOUR (without its architecture) comes with its initrd, a FILE without. The guest's input is nothing, or
 # the file $guest_input.
 guest_start() {
 	local kernel=$1 options=()
 	shift
-	if [ -d "$build/kernels/$kernel" ]; then
+	if [ -d "$build/kernels/$(flavour "$kernel")" ]; then
+		kernel=$(flavour "$kernel")
 		options+=(--initrd "$build/nested/guest-$kernel.cpio.gz")
 		kernel=$build/kernels/$kernel/vmlinuz
 	fi

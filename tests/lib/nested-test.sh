@@ -3,9 +3,11 @@
 #
 #     . "$(dirname "$0")/../lib/nested-test.sh"
 #     nested_test JOB FLAVOUR...
+#     nested_arm64_test 2|3 JOB...
 #
-# sees that everything is there that the job tests/boot/jobs/JOB needs, with
-# the kernels FLAVOUR..., runs it, and passes its TAP on.
+# The first sees that everything is there that the job tests/boot/jobs/JOB needs, with
+# the kernels FLAVOUR..., runs it, and passes its TAP on. The second does the same
+# for several jobs in one arm64 machine, with a GIC of that version.
 
 set -eu
 
@@ -35,4 +37,25 @@ nested_test() {
 	"$here/fetch-kernel" "$@" 2>&1 | sed 's/^/# /'
 	"$here/make-initrd" "$@" 2>&1 | sed 's/^/# /'
 	exec "$here/../lib/nested" --tap "$here/jobs/$job"
+}
+
+nested_arm64_test() {
+	local gic=$1 kernel=build/kernels/arm64-cloud-6.1/vmlinuz zipped=build/nested/arm64-cloud-6.1.gz
+	shift
+	needs qemu-system-aarch64 qemu-system-arm
+	needs aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+	needs cpio cpio
+	cd "$here/../.."
+	{
+		"$here/arm64-root"
+		"$here/fetch-kernel" arm64-generic-6.1 arm64-cloud-6.1 arm64-cloud-6.12
+		"$here/make-initrd" arm64-cloud-6.1 arm64-cloud-6.12
+		if ! [ -e "$zipped" ]; then
+			gzip -1 <"$kernel" >"$zipped.$$"
+			mv "$zipped.$$" "$zipped"
+		fi
+		flock build/arm64/.make make --no-print-directory -s arm64
+	} 2>&1 | sed 's/^/# /'
+	LODGE=$PWD/build/arm64/lodge exec "$here/../lib/nested" --arch arm64 --gic "$gic" --tap \
+		"$here/jobs/several" "$@"
 }
