@@ -3,7 +3,7 @@
  *
  * A driver may cut a header and its data into any buffers it likes
  * (virtio 1.2, 2.7.4), so devices never assume that an iovec boundary means
- * anything. These four are how they read, write and cut instead. Any thread.
+ * anything. These are how they read, write and cut instead. Any thread.
  */
 #include <string.h>
 
@@ -22,17 +22,29 @@ size_t iov_read(const struct iovec *iov, unsigned count, void *to, size_t len)
 	return done;
 }
 
-size_t iov_write(const struct iovec *iov, unsigned count, const void *from, size_t len)
+size_t iov_write_at(const struct iovec *iov, unsigned count, size_t at, const void *from,
+		    size_t len)
 {
 	size_t done = 0;
 
 	for (unsigned i = 0; i < count && done < len; i++) {
-		size_t part = iov[i].iov_len < len - done ? iov[i].iov_len : len - done;
+		size_t room = iov[i].iov_len, part;
 
-		memcpy(iov[i].iov_base, (const char *)from + done, part);
+		if (at >= room) {
+			at -= room;
+			continue;
+		}
+		part = room - at < len - done ? room - at : len - done;
+		memcpy((char *)iov[i].iov_base + at, (const char *)from + done, part);
 		done += part;
+		at = 0;
 	}
 	return done;
+}
+
+size_t iov_write(const struct iovec *iov, unsigned count, const void *from, size_t len)
+{
+	return iov_write_at(iov, count, 0, from, len);
 }
 
 void iov_skip(struct iovec **iov, unsigned *count, size_t len)

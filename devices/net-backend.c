@@ -5,4 +5,6 @@
 
 #include "net-backend.h"
 
-const struct net_backend *const net_backends[] = { &net_tap, &net_fd, NULL };
+const struct net_backend *const net_backends[] = {
+	&net_tap, &net_fd, &net_packet, &net_passt, &net_vhost, NULL,
+};

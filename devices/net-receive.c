@@ -39,12 +39,13 @@ static void count_drop(struct virtio_queue *queue, counter_t *reason)
 	counter_add(reason, 1);
 }
 
-/* Is there room for one more chain? An entry of the iovec stays free for the
- * spare buffer: a readv() of one too many would fail, again and again. */
+/* Is there room for one more chain? Two entries of the iovec stay free, for the spare
+ * buffer and for a header of the backend's: a readv() of one too many would fail, again
+ * and again. */
 static bool can_hold(const struct net_receive *receive)
 {
 	return receive->held_count < NET_HELD_MAX &&
-	       receive->iov_count + VIRTQUEUE_CHAIN_MAX < NET_IOV_MAX;
+	       receive->iov_count + VIRTQUEUE_CHAIN_MAX + 2 <= NET_IOV_MAX;
 }
 
 /* Take one more chain; false if there is none, or no room to hold it. */
@@ -132,25 +133,6 @@ static void deliver(struct net_pair *pair, size_t len)
 		virtio_publish(queue_of(pair));
 }
 
-/* Copy `len` bytes into the held buffers, `from` bytes behind their start. */
-static void write_held(const struct net_receive *receive, size_t from, const uint8_t *bytes,
-		       size_t len)
-{
-	for (unsigned i = 0; i < receive->iov_count && len > 0; i++) {
-		size_t size = receive->iov[i].iov_len, part;
-
-		if (from >= size) {
-			from -= size;
-			continue;
-		}
-		part = len < size - from ? len : size - from;
-		memcpy((uint8_t *)receive->iov[i].iov_base + from, bytes, part);
-		bytes += part;
-		len -= part;
-		from = 0;
-	}
-}
-
 /* Finish the packet whose end is in the spill; false while buffers are still missing. */
 static bool unspill(struct net_pair *pair)
 {
@@ -167,7 +149,8 @@ static bool unspill(struct net_pair *pair)
 		receive->spill_len = 0;
 		return true;
 	}
-	write_held(receive, receive->spill_from, receive->spill, receive->spill_len);
+	iov_write_at(receive->iov, receive->iov_count, receive->spill_from, receive->spill,
+		     receive->spill_len);
 	receive->spill_len = 0;
 	deliver(pair, len);
 	return true;

@@ -197,8 +197,7 @@ static bool is_worth_a_ring(const struct net_pair *pair)
 {
 	const struct net_transmit *transmit = &pair->transmit;
 
-	return !ablated(IDEA_BATCH) && transmit->count >= TOGETHER_MIN &&
-	       !pair->net->wire.backend->send &&
+	return !ablated(IDEA_BATCH) && transmit->count >= TOGETHER_MIN && !pair->net->wire.send &&
 	       transmit->bytes <= (uint64_t)transmit->count * TOGETHER_BYTES;
 }
 
@@ -232,7 +231,8 @@ static void room_again(struct loop_op *op, int result)
 {
 	struct net_pair *pair = loop_op_owner(op, struct net_pair, transmit.room);
 
-	if (result == -ECANCELED || !queue_of(pair)->running ||
+	/* Without a link there will be no room, and no need of any. */
+	if ((result == -ECANCELED && !net_link_is_down(pair->net)) || !queue_of(pair)->running ||
 	    virtio_is_broken(&pair->net->device))
 		return;
 	if (send_each(pair))

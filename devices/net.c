@@ -21,6 +21,7 @@
 #include "ablate.h"
 #include "device.h"
 #include "log.h"
+#include "net-interface.h"
 #include "net.h"
 #include "tap.h"
 
@@ -222,6 +223,14 @@ static void start(struct virtio_device *device)
 	if (ret < 0 && !net_link_is_down(net))
 		log_warning("%s: %s takes no offloads: %s", device->name, net->wire.name,
 			    strerror(-ret));
+	if (net->wire.backend->prepare) {
+		ret = net->wire.backend->prepare(&net->wire, device);
+		if (ret < 0) {
+			log_error("%s: %s: %s", device->name, net->wire.backend->key,
+				  strerror(-ret));
+			virtio_break(device, "no backend for what it accepted");
+		}
+	}
 	/* One pair, until the driver asks for more (5.1.6.5.5). */
 	ret = net_use_pairs(net, 1);
 	if (ret < 0 && !net_link_is_down(net))
@@ -231,7 +240,20 @@ static void start(struct virtio_device *device)
 
 static void tap_ready(void *context)
 {
-	net_receive(context);
+	struct net_pair *pair = context;
+
+	net_receive(pair);
+	/* Who waits for room in a tap that is gone would wait for ever. */
+	if (net_link_is_down(pair->net))
+		loop_cancel(virtio_loop(pair->transmit_queue), &pair->transmit.room);
+}
+
+static void interface_changed(void *context)
+{
+	struct net *net = context;
+
+	if (net_interface_is_gone(&net->wire))
+		net_lose_link(net);
 }
 
 /*
@@ -255,11 +277,29 @@ static bool is_control(const struct net *net, unsigned index)
 	return index == net->control->index;
 }
 
+/* The backend serves this queue, or cannot. */
+static void lend(struct net *net, struct virtio_queue *queue)
+{
+	int ret;
+
+	virtio_ignore_doorbell(queue);
+	ret = net->wire.backend->lend(&net->wire, queue);
+	if (ret < 0) {
+		log_error("%s: %s cannot serve queue %u: %s", net->device.name,
+			  net->wire.backend->key, queue->index, strerror(-ret));
+		virtio_break(&net->device, "no backend for its queue");
+	}
+}
+
 static void queue_start(struct virtio_device *device, unsigned index)
 {
 	struct net *net = of(device);
 	struct net_pair *pair = pair_of(net, index);
 
+	if (pair && net->wire.backend->lend) {
+		lend(net, &device->queues[index]);
+		return;
+	}
 	if (!pair || !is_receive(index))
 		return;
 	net_receive_start(pair);
@@ -274,6 +314,8 @@ static void kick(struct virtio_device *device, unsigned index)
 
 	if (is_control(net, index))
 		net_control(net);
+	else if (pair && net->wire.backend->lend) /* of what came before it was lent */
+		virtio_kick(&device->queues[index]);
 	else if (pair && is_receive(index))
 		net_receive(pair);
 	else if (pair)
@@ -288,6 +330,9 @@ static void queue_stop(struct virtio_device *device, unsigned index)
 	device->queues[index].running = false; /* what drains must not start anew */
 	if (is_control(net, index)) {
 		net_control_stop(net);
+	} else if (pair && net->wire.backend->lend) {
+		net->wire.backend->take_back(&net->wire, &device->queues[index]);
+		virtio_watch_doorbell(&device->queues[index]);
 	} else if (pair && is_receive(index)) {
 		loop_unwatch(&pair->tap_watch);
 		net_receive_stop(pair);
@@ -298,11 +343,23 @@ static void queue_stop(struct virtio_device *device, unsigned index)
 	}
 }
 
+static void irq_changed(struct virtio_device *device, unsigned index)
+{
+	struct net *net = of(device);
+
+	if (pair_of(net, index) && net->wire.backend->reroute)
+		net->wire.backend->reroute(&net->wire, &device->queues[index]);
+}
+
 static void release(struct virtio_device *device)
 {
-	struct net_wire *wire = &of(device)->wire;
+	struct net *net = of(device);
 
-	wire->backend->close(wire);
+	if (net->wire.watch_fd >= 0) {
+		loop_unwatch(&net->interface_watch);
+		close(net->wire.watch_fd);
+	}
+	net->wire.backend->close(&net->wire);
 }
 
 static const struct virtio_class net_class = {
@@ -314,6 +371,7 @@ static const struct virtio_class net_class = {
 	.queue_start = queue_start,
 	.kick = kick,
 	.queue_stop = queue_stop,
+	.irq_changed = irq_changed,
 	.release = release,
 };
 
@@ -387,6 +445,14 @@ static unsigned thread_of(unsigned index, unsigned threads)
 	return index / 2 < threads ? index / 2 : 0;
 }
 
+static void watch_interface_call(void *arg)
+{
+	struct net *net = arg;
+
+	loop_watch(&net->device.threads[0].loop, &net->interface_watch, net->wire.watch_fd, POLLIN,
+		   interface_changed, net);
+}
+
 static struct virtio_device *create(unsigned index, const void *options,
 				    const struct memory *memory, struct stream *terminal)
 {
@@ -405,7 +471,7 @@ static struct virtio_device *create(unsigned index, const void *options,
 	if (!net)
 		return NULL;
 	net->pairs = wanted->queues;
-	net->wire = (struct net_wire){ .backend = backend, .queues = net->pairs };
+	net->wire = (struct net_wire){ .backend = backend, .queues = net->pairs, .watch_fd = -1 };
 	if (backend->open(&net->wire, wanted->value) < 0) {
 		free(net);
 		return NULL;
@@ -419,6 +485,8 @@ static struct virtio_device *create(unsigned index, const void *options,
 	}
 	for (unsigned i = 0; i < 2 * net->pairs; i++)
 		net->device.queues[i].busy_poll = wanted->busy_poll;
+	if (net->wire.watch_fd >= 0)
+		loop_call(&net->device.threads[0].loop, watch_interface_call, net);
 	return &net->device;
 }
 

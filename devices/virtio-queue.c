@@ -7,6 +7,7 @@
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
+#include <poll.h>
 #include <string.h>
 
 #include "ablate.h"
@@ -152,8 +153,7 @@ void virtio_publish(struct virtio_queue *queue)
 		return;
 	count_batch(queue->stats, size);
 	if (virtqueue_publish(&queue->vq)) {
-		counter_add(&queue->stats->interrupts, 1);
-		interrupt(queue->device, queue->irq, ISR_QUEUE);
+		virtio_interrupt(queue);
 	} else {
 		counter_add(&queue->stats->quiet, 1);
 	}
@@ -172,7 +172,13 @@ void virtio_after_batch(void *context)
 	}
 }
 
-void virtio_on_kick(void *context)
+void virtio_interrupt(struct virtio_queue *queue)
+{
+	counter_add(&queue->stats->interrupts, 1);
+	interrupt(queue->device, queue->irq, ISR_QUEUE);
+}
+
+static void on_kick(void *context)
 {
 	struct virtio_queue *queue = context;
 
@@ -183,6 +189,16 @@ void virtio_on_kick(void *context)
 		counter_add(&queue->stats->empty_kicks, 1);
 	queue->kicked = true;
 	queue->device->class->kick(queue->device, queue->index);
+}
+
+void virtio_ignore_doorbell(struct virtio_queue *queue)
+{
+	loop_unwatch(&queue->kick_watch);
+}
+
+void virtio_watch_doorbell(struct virtio_queue *queue)
+{
+	loop_watch(virtio_loop(queue), &queue->kick_watch, queue->kick_fd, POLLIN, on_kick, queue);
 }
 
 void virtio_run_queue(struct virtio_queue *queue)

@@ -211,10 +211,15 @@ static void update_irqs_call(void *arg)
 	struct virtio_thread *thread = arg;
 	struct virtio_device *device = thread->device;
 
-	for (unsigned i = 0; i < device->queue_count; i++)
-		if (device->queues[i].thread == thread && device->queues[i].enabled)
-			device->queues[i].irq =
-				device->transport->queue_irq(device->transport_context, i);
+	for (unsigned i = 0; i < device->queue_count; i++) {
+		struct virtio_queue *queue = &device->queues[i];
+
+		if (queue->thread != thread || !queue->enabled)
+			continue;
+		queue->irq = device->transport->queue_irq(device->transport_context, i);
+		if (queue->running && device->class->irq_changed)
+			device->class->irq_changed(device, i);
+	}
 }
 
 void virtio_update_irqs(struct virtio_device *device)
@@ -310,13 +315,9 @@ static void watch_kicks_call(void *arg)
 	struct virtio_thread *thread = arg;
 	struct virtio_device *device = thread->device;
 
-	for (unsigned i = 0; i < device->queue_count; i++) {
-		struct virtio_queue *queue = &device->queues[i];
-
-		if (queue->thread == thread)
-			loop_watch(&thread->loop, &queue->kick_watch, queue->kick_fd, POLLIN,
-				   virtio_on_kick, queue);
-	}
+	for (unsigned i = 0; i < device->queue_count; i++)
+		if (device->queues[i].thread == thread)
+			virtio_watch_doorbell(&device->queues[i]);
 }
 
 static int start_thread(struct virtio_device *device, unsigned index)

@@ -9,7 +9,8 @@
  * descriptor for each pair of queues that one frame at a time is read from and
  * written to, each behind the 12-byte header the guest uses (virtio 1.2,
  * 5.1.6), straight from and to guest buffers. One whose descriptor carries
- * anything else brings send() and receive() of its own.
+ * anything else brings send() and receive() of its own. And one that moves the
+ * packets itself, with nobody's help, is lent the queues as they are.
  */
 #ifndef LODGE_NET_BACKEND_H
 #define LODGE_NET_BACKEND_H
@@ -23,6 +24,9 @@
 
 #define TAP_HEADER 12 /* bytes of struct virtio_net_hdr_v1 before each packet */
 
+struct virtio_device;
+struct virtio_queue;
+
 /* A backend, opened: the wire that the card is plugged into. */
 struct net_wire {
 	const struct net_backend *backend;
@@ -32,6 +36,27 @@ struct net_wire {
 	uint16_t mtu;          /* bytes, without the Ethernet header */
 	bool udp_segments;     /* UDP may be unfinished too: TUN_F_USO4 and 6, Linux 6.2 */
 	void *state;           /* the backend's own */
+
+	/*
+	 * In place of writev() and readv(), with their results as the kernel
+	 * gives them: bytes, or -errno. The packet starts with its header, and
+	 * the iovecs stay as they are. -EAGAIN from send(): the packet has not
+	 * been sent, and the same one is offered again when the descriptor is
+	 * ready for POLLOUT. -EAGAIN from receive(): nothing is left, and POLLIN
+	 * tells of more. -EBADFD from either: what was behind the descriptor is
+	 * gone for good. Any other error costs this packet. NULL: the system
+	 * call will do. The pair's thread.
+	 */
+	ssize_t (*send)(struct net_wire *wire, unsigned queue, const struct iovec *iov,
+			unsigned count);
+	ssize_t (*receive)(struct net_wire *wire, unsigned queue, const struct iovec *iov,
+			   unsigned count);
+
+	/* Of an interface that does not tell by itself when it is deleted: a
+	 * descriptor that becomes readable then, owned, and the interface's
+	 * index (net-interface.h). -1: none. */
+	int watch_fd;
+	unsigned interface;
 };
 
 struct net_backend {
@@ -49,9 +74,9 @@ struct net_backend {
 	bool (*accepts)(const char *value);
 
 	/*
-	 * Open it; `backend` and `queues` of the wire are set, the rest is zero
-	 * and to be filled in. Prints the reason; 0 or -1, and then the process
-	 * ends. Main.
+	 * Open it; `backend` and `queues` of the wire are set, the rest says
+	 * "nothing special" and is to be filled in. Prints the reason; 0 or -1, and then the
+	 * process ends. Main.
 	 */
 	int (*open)(struct net_wire *wire, const char *value);
 
@@ -67,24 +92,22 @@ struct net_backend {
 	/* Let this queue take part in receiving, or not. Device's thread. 0 or -errno. */
 	int (*use_queue)(const struct net_wire *wire, unsigned queue, bool used);
 
-	/*
-	 * In place of writev() and readv(), with their results as the kernel
-	 * gives them: bytes, or -errno. The packet starts with its header, and
-	 * the iovecs stay as they are. -EAGAIN from send(): the packet has not
-	 * been sent, and the same one is offered again when the descriptor is
-	 * ready for POLLOUT. -EAGAIN from receive(): nothing is left, and POLLIN
-	 * tells of more. -EBADFD from either: what was behind the descriptor is
-	 * gone for good. Any other error costs this packet. NULL: the system
-	 * call will do. The pair's thread.
-	 */
-	ssize_t (*send)(struct net_wire *wire, unsigned queue, const struct iovec *iov,
-			unsigned count);
-	ssize_t (*receive)(struct net_wire *wire, unsigned queue, const struct iovec *iov,
-			   unsigned count);
-
 	/* The packet that send() could not send will not come again: the driver
 	 * took its queue back. NULL: nobody remembers. The pair's thread. */
 	void (*forget)(struct net_wire *wire, unsigned queue);
+
+	/*
+	 * For a backend that serves the queues itself; NULL otherwise. `prepare`
+	 * is told what the driver accepted, before any queue runs (device's
+	 * thread). Between `lend` and `take_back` a queue is the backend's: it
+	 * sees the kicks and raises the interrupts, and after `take_back` nothing
+	 * of it touches guest memory. `reroute`: the queue has another interrupt,
+	 * or none. The pair's thread. 0 or -errno.
+	 */
+	int (*prepare)(struct net_wire *wire, const struct virtio_device *device);
+	int (*lend)(struct net_wire *wire, struct virtio_queue *queue);
+	void (*take_back)(struct net_wire *wire, struct virtio_queue *queue);
+	void (*reroute)(struct net_wire *wire, struct virtio_queue *queue);
 };
 
 /* All there are; ends with NULL. */
@@ -92,5 +115,8 @@ extern const struct net_backend *const net_backends[];
 
 extern const struct net_backend net_tap;
 extern const struct net_backend net_fd;
+extern const struct net_backend net_packet;
+extern const struct net_backend net_passt;
+extern const struct net_backend net_vhost;
 
 #endif

@@ -2,7 +2,8 @@
  * net.h: what the files of virtio-net share: net.c (the device), net-receive.c
  * and net-transmit.c (the two roads of a packet), net-control.c (commands).
  *
- * A pair of queues belongs to its own thread once the guest runs.
+ * Queues 2n and 2n+1 receive and transmit for pair n; the control queue is the
+ * last. A pair of queues belongs to its own thread once the guest runs.
  */
 #ifndef LODGE_NET_H
 #define LODGE_NET_H
@@ -12,7 +13,6 @@
 #include "net-backend.h"
 #include "virtio.h"
 
-/* Queues 2n and 2n+1 receive and transmit for pair n; the control queue is the last. */
 #define NET_HELD_MAX  64   /* receive chains taken ahead of their packets */
 #define NET_BATCH_MAX 64   /* transmit chains on their way at once */
 #define NET_IOV_MAX   1024 /* their buffers: what one readv() takes */
@@ -96,7 +96,8 @@ struct net {
 	struct virtio_queue *control;
 	struct iovec control_iov[VIRTQUEUE_CHAIN_MAX];
 	struct loop_op control_again;
-	atomic_bool link_down; /* what the wire led to is gone */
+	struct loop_watch interface_watch; /* of the wire's watch_fd */
+	atomic_bool link_down;             /* what the wire led to is gone */
 	struct net_pair pair[NET_PAIRS_MAX];
 };
 
@@ -113,8 +114,8 @@ static inline ssize_t net_send(struct net_pair *pair, const struct iovec *iov, u
 	struct net_wire *wire = &pair->net->wire;
 	ssize_t len;
 
-	if (wire->backend->send)
-		return wire->backend->send(wire, pair->receive_queue->index / 2, iov, count);
+	if (wire->send)
+		return wire->send(wire, pair->receive_queue->index / 2, iov, count);
 	len = writev(pair->fd, iov, (int)count);
 	return len < 0 ? -errno : len;
 }
@@ -124,8 +125,8 @@ static inline ssize_t net_fetch(struct net_pair *pair, const struct iovec *iov, 
 	struct net_wire *wire = &pair->net->wire;
 	ssize_t len;
 
-	if (wire->backend->receive)
-		return wire->backend->receive(wire, pair->receive_queue->index / 2, iov, count);
+	if (wire->receive)
+		return wire->receive(wire, pair->receive_queue->index / 2, iov, count);
 	len = readv(pair->fd, iov, (int)count);
 	return len < 0 ? -errno : len;
 }

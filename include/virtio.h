@@ -55,6 +55,8 @@ struct virtio_class {
 	void (*kick)(struct virtio_device *device, unsigned index);
 	/* When this returns, no I/O of queue `index` is in flight, none of its chains held. */
 	void (*queue_stop)(struct virtio_device *device, unsigned index);
+	/* Running queue `index` has another queue->irq, or none. */
+	void (*irq_changed)(struct virtio_device *device, unsigned index);
 	/* All queues have stopped. */
 	void (*stop)(struct virtio_device *device);
 	/* The process ends: let go of the backend, on the device's thread. */
@@ -230,14 +232,24 @@ void virtio_ignore_kicks(struct virtio_queue *queue);
  */
 bool virtio_want_kicks(struct virtio_queue *queue);
 
+/*
+ * For a device that has somebody else serve a running queue: kicks do not
+ * reach us until it watches the doorbell again, as it must before queue_stop()
+ * returns. The device's thread.
+ */
+void virtio_ignore_doorbell(struct virtio_queue *queue);
+void virtio_watch_doorbell(struct virtio_queue *queue);
+
+/* Interrupt the driver for used buffers that are not ours to publish. The device's thread. */
+void virtio_interrupt(struct virtio_queue *queue);
+
 /* Publish what is done on this queue, and interrupt if the driver wants it. Device's thread. */
 void virtio_publish(struct virtio_queue *queue);
 
 /* The device's threads, from virtio.c: the queue has been enabled, or is taken back. */
 void virtio_run_queue(struct virtio_queue *queue);
 void virtio_halt_queue(struct virtio_queue *queue);
-/* The doorbell rang; and the end of a batch of the thread's loop. */
-void virtio_on_kick(void *queue);
+/* The end of a batch of the thread's loop. */
 void virtio_after_batch(void *thread);
 
 /* Stop all queues, release the backend, end the threads. Main, after the vCPUs have stopped. */
@@ -263,7 +275,7 @@ bool virtio_queue_is_frozen(const struct virtio_queue *queue);
 void virtio_enable_queue(struct virtio_queue *queue);
 void virtio_reset_queue(struct virtio_queue *queue);
 
-/* A kick that came as a register write instead of through the doorbell's eventfd. */
+/* A kick that came as a register write instead of through the doorbell's eventfd. Any thread. */
 void virtio_kick(struct virtio_queue *queue);
 
 /* Device configuration; bytes beyond its end read as zero. */

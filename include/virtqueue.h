@@ -114,6 +114,10 @@ bool virtqueue_enable_kicks(struct virtqueue *vq);
 size_t iov_read(const struct iovec *iov, unsigned count, void *to, size_t len);
 size_t iov_write(const struct iovec *iov, unsigned count, const void *from, size_t len);
 
+/* The same, `at` bytes behind the start of the buffers. */
+size_t iov_write_at(const struct iovec *iov, unsigned count, size_t at, const void *from,
+		    size_t len);
+
 /*
  * Drop `len` bytes from the front: adjusts *iov and *count, and the first
  * remaining entry in place. The buffers must hold at least `len` bytes.

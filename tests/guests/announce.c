@@ -64,7 +64,8 @@ int main(void)
 	is(config16(&v, STATUS_OFFSET), LINK_UP, "that is no reason to announce anything");
 	wait_for_go();
 	ok(send(), "a frame when it is up again");
-	ok(poll_until(config16(&v, STATUS_OFFSET) == (LINK_UP | ANNOUNCE)), "now announce yourself");
+	ok(poll_until(config16(&v, STATUS_OFFSET) == (LINK_UP | ANNOUNCE)),
+	   "now announce yourself");
 	is(command(CLASS_ANNOUNCE, 1), ERR, "there is no other command of that class");
 	is(config16(&v, STATUS_OFFSET), LINK_UP | ANNOUNCE, "which leaves the request alone");
 	is(command(CLASS_ANNOUNCE, ACK), OK, "the acknowledgement");

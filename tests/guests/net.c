@@ -291,7 +291,10 @@ static void check_plain(void)
 	unsigned total = 0, packets = 0, longest = 0, offloaded = 0;
 	uint32_t sum = 17 + 108;
 
+	/* A raw socket cannot cut it up: it is lost, and lodge warns of that. */
 	ok(ask('G', 30000, 1448), "plain: a segmented packet");
+	if (starts_with(option("over"), "packet"))
+		total = 30000;
 	for (; total < 30000 && receive(false); packets++) {
 		total += received_length - HEADERS_TCP;
 		longest = received_length > longest ? received_length : longest;

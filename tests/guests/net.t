@@ -15,17 +15,17 @@ tap() {
 	ip link set "$1" mtu "${2:-1500}" up
 }
 
-# run LABEL TAP MAC MTU ARGS...: the guest at one end, `frames` at the other.
+# run LABEL NET END MAC MTU ARGS...: the guest at one end, `frames` at the other.
 run() {
-	local label=$1 tap=$2 mac=$3 mtu=$4 line other long
-	shift 4
+	local label=$1 net=$2 end=$3 mac=$4 mtu=$5 line other long
+	shift 5
 	rm -f "$T/frames-pipe"
 	mkfifo "$T/frames-pipe"
-	"$tools/frames" "$tap" >"$T/frames-pipe" 2>&1 &
+	"$tools/frames" "$end" >"$T/frames-pipe" 2>&1 &
 	other=$!
 	exec 9<"$T/frames-pipe"
 	read -r -t "$LIMIT" line <&9
-	guest "$label" -n "tap=$tap,mac=$mac" "$@" "$guests/net.elf" mac=$mac mtu=$mtu
+	guest "$label" -n "$net,mac=$mac" "$@" "$guests/net.elf" mac=$mac mtu=$mtu "over=$net"
 	timeout "$LIMIT" cat <&9 >"$T/frames" || kill $other
 	exec 9<&-
 	wait $other
@@ -36,9 +36,16 @@ run() {
 }
 tap t0
 tap t1 9000
-run pci t0 52:54:00:12:34:56 1500
-run mmio t0 52:54:00:12:34:57 1500 --transport mmio
-run "MTU 9000" t1 02:00:00:00:00:07 9000
+run pci tap=t0 t0 52:54:00:12:34:56 1500
+run mmio tap=t0 t0 52:54:00:12:34:57 1500 --transport mmio
+run "MTU 9000" tap=t1 t1 02:00:00:00:00:07 9000
+
+
+# A raw socket, on an interface with another behind it.
+ip link add p0 type veth peer name p1
+ip link set p0 up
+ip link set p1 up
+warning='large packets' run packet packet=p1 p0 52:54:00:12:34:58 1500
 
 # Without a name lodge makes a tap itself, gone with it.
 start -n tap "$guests/ending.elf" end=wait </dev/null

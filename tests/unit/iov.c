@@ -53,6 +53,22 @@ static void write_any_length(void **state)
 	}
 }
 
+static void write_anywhere(void **state)
+{
+	for (size_t at = 0; at <= 10; at++)
+		for (size_t len = 0; len <= 10; len++) {
+			size_t room = at < 9 ? 9 - at : 0, put = len < room ? len : room;
+			char now[9], want[9];
+
+			set_up(state);
+			memcpy(want, "abcdefghi", 9);
+			memcpy(want + (at < 9 ? at : 0), "ABCDEFGHIJKL", put);
+			assert_int_equal(iov_write_at(pieces.iov, 4, at, "ABCDEFGHIJKL", len), put);
+			iov_read(pieces.iov, 4, now, sizeof(now));
+			assert_memory_equal(now, want, 9);
+		}
+}
+
 static void skip_any_length(void **state)
 {
 	for (size_t len = 0; len <= 9; len++) {
@@ -110,8 +126,8 @@ static void truncate_any_length(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(read_any_length), TEST(write_any_length),    TEST(skip_any_length),
-		TEST(skip_in_steps),   TEST(truncate_any_length),
+		TEST(read_any_length), TEST(write_any_length), TEST(skip_any_length),
+		TEST(write_anywhere),  TEST(skip_in_steps),    TEST(truncate_any_length),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
