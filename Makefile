@@ -3,8 +3,8 @@
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -pthread $(WARNINGS) $(WERROR) $(CFLAGS) $(SANITIZE) \
-	-Iinclude -Iinclude/arch/$(ARCH) -Ibuild -MMD -MP
-LDLIBS = -luring $(LDLIBS_$(ARCH))
+	-Iinclude -Iinclude/arch/$(ARCH) -I$(BUILD) -Ibuild -MMD -MP
+LDLIBS = -luring -lseccomp $(LDLIBS_$(ARCH))
 
 # The architecture of the program and of its guests: this machine's, or
 #     make ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- [SYSROOT=TREE]
@@ -26,7 +26,9 @@ SOURCES_x86_64 := $(addprefix launcher/, cpuid.c x86_64.c) \
 SOURCES_arm64 := $(addprefix launcher/, arm64.c gic.c) devices/board-arm64.c \
 	$(addprefix guest-boot/, boot-arm64.c fdt.c image.c)
 LDLIBS_arm64 := -lfdt -lz
-SOURCES := $(SOURCES_$(ARCH)) $(filter-out $(SOURCES_x86_64) $(SOURCES_arm64), \
+# Of the sandbox's two further lists the other one (see sandbox-sanitized.c).
+SOURCES_OTHER := launcher/sandbox-$(if $(SANITIZE),plain,sanitized).c
+SOURCES := $(SOURCES_$(ARCH)) $(filter-out $(SOURCES_x86_64) $(SOURCES_arm64) $(SOURCES_OTHER), \
 	$(wildcard launcher/*.c devices/*.c guest-boot/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
@@ -50,6 +52,14 @@ build/dsdt.hex: guest-boot/dsdt.asl
 	@iasl -vs -p build/dsdt -tc $< >build/dsdt.log 2>&1 || { cat build/dsdt.log; exit 1; }
 
 $(BUILD)/obj/guest-boot/acpi.o: build/dsdt.hex
+
+# The names of system calls, by number, for the line about a forbidden one.
+$(BUILD)/syscalls.h: Makefile
+	@mkdir -p $(BUILD)
+	@echo '#include <sys/syscall.h>' | $(CC) -E -dM - | \
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) .*/[__NR_\1] = "\1",/p' | sort >$@
+
+$(BUILD)/obj/launcher/sandbox.o: $(BUILD)/syscalls.h
 
 include tests/guests/rules.mk
 include tests/hostile/rules.mk

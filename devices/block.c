@@ -215,6 +215,12 @@ fail:
 	return NULL;
 }
 
+static const struct sandbox_rule needs[] = {
+	SANDBOX_CALL(preadv2),
+	SANDBOX_CALL(pwritev2),
+	SANDBOX_END,
+};
+
 const struct device_type block_device = {
 	.name = "block",
 	.option = "disk",
@@ -223,4 +229,5 @@ const struct device_type block_device = {
 	.help = "raw image or block device as a disk; repeatable",
 	.parse = disk_parse,
 	.create = create,
+	.needs = needs,
 };

@@ -12,6 +12,7 @@
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "device.h"
 #include "terminal.h"
@@ -192,8 +193,15 @@ static struct virtio_device *create(unsigned index, const void *options,
 	return &console->device;
 }
 
+/* The size of a terminal that has changed. */
+static const struct sandbox_rule needs[] = {
+	SANDBOX_IOCTL(TIOCGWINSZ),
+	SANDBOX_END,
+};
+
 const struct device_type console_device = {
 	.name = "console",
 	.by_default = true,
 	.create = create,
+	.needs = needs,
 };

@@ -4,8 +4,9 @@
  * Parses --disk and opens the image, on main, before the guest runs. What
  * the guest is told about block sizes is found out here.
  *
- * Sources: open(2), O_DIRECT; statx(2), STATX_DIOALIGN.
+ * Sources: open(2), O_DIRECT; fcntl_locking(2), F_OFD_SETLK; statx(2), STATX_DIOALIGN.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdlib.h>
@@ -140,6 +141,28 @@ static void adjust_for_direct(struct disk *disk)
 	disk->memory_align = direct_memory_align(disk->fd, disk->block_size);
 }
 
+/*
+ * Two writers would ruin a file system, and one a reader's. So an image has
+ * one writer or any number of readers, lodges or whoever else locks: QEMU
+ * does. The lock goes with the open file, whatever end we come to.
+ */
+static int lock(const struct disk *disk, const char *file)
+{
+	struct flock whole = { .l_type = disk->read_only ? F_RDLCK : F_WRLCK,
+			       .l_whence = SEEK_SET };
+
+	if (fcntl(disk->fd, F_OFD_SETLK, &whole) == 0)
+		return 0;
+	if (errno != EAGAIN && errno != EACCES) {
+		log_warning("--disk: %s: cannot lock it against other users: %m", file);
+		return 0;
+	}
+	log_error("--disk: %s: in use by somebody who %s; end that one%s", file,
+		  disk->read_only ? "writes to it" : "has locked it, perhaps another lodge",
+		  disk->read_only ? "" : ", or share it: all of them read-only (ro)");
+	return -1;
+}
+
 int disk_open(struct disk *disk, const struct disk_options *options)
 {
 	int mode = (options->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
@@ -152,7 +175,7 @@ int disk_open(struct disk *disk, const struct disk_options *options)
 					  : "");
 		return -1;
 	}
-	if (measure(disk, options->file) < 0)
+	if (measure(disk, options->file) < 0 || lock(disk, options->file) < 0)
 		return -1;
 	if (!options->direct)
 		return 0;

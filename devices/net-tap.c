@@ -151,6 +151,12 @@ int tap_set_offload(const struct net_wire *wire, unsigned flags)
 	return ioctl(wire->fd[0], TUNSETOFFLOAD, (unsigned long)flags) < 0 ? -errno : 0;
 }
 
+static const struct sandbox_rule needs[] = {
+	SANDBOX_IOCTL(TUNSETOFFLOAD),
+	SANDBOX_IOCTL(TUNSETQUEUE),
+	SANDBOX_END,
+};
+
 const struct net_backend net_tap = {
 	.key = "tap",
 	.syntax = "tap[=NAME]",
@@ -161,6 +167,7 @@ const struct net_backend net_tap = {
 	.open = tap_open,
 	.close = tap_close,
 	.set_offload = tap_set_offload,
+	.needs = needs,
 	.use_queue = tap_use_queue,
 };
 
@@ -223,4 +230,5 @@ const struct net_backend net_fd = {
 	.open = fd_open,
 	.close = tap_close,
 	.set_offload = tap_set_offload,
+	.needs = needs,
 };

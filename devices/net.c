@@ -501,6 +501,22 @@ static bool choice(unsigned index, const char **syntax, const char **help)
 	return backend;
 }
 
+static const struct sandbox_rule needs[] = {
+	SANDBOX_CALL(readv),
+	SANDBOX_CALL(writev),
+	SANDBOX_END,
+};
+
+static const struct sandbox_rule *choice_needs(unsigned index)
+{
+	static const struct sandbox_rule none[] = { SANDBOX_END };
+	const struct net_backend *backend = net_backends[index];
+
+	if (!backend)
+		return NULL;
+	return backend->needs ? backend->needs : none;
+}
+
 const struct device_type net_device = {
 	.name = "net",
 	.option = "net",
@@ -510,4 +526,6 @@ const struct device_type net_device = {
 	.choice = choice,
 	.parse = parse,
 	.create = create,
+	.needs = needs,
+	.choice_needs = choice_needs,
 };

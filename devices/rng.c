@@ -107,10 +107,16 @@ static struct virtio_device *create(unsigned index, const void *options,
 	return &rng->device;
 }
 
+static const struct sandbox_rule needs[] = {
+	SANDBOX_CALL(getrandom),
+	SANDBOX_END,
+};
+
 const struct device_type rng_device = {
 	.name = "rng",
 	.by_default = true,
 	.option = "no-rng",
 	.help = "leave out the entropy device",
 	.create = create,
+	.needs = needs,
 };

@@ -362,6 +362,27 @@ int virtio_init(struct virtio_device *device, const struct virtio_class *class,
 	return 0;
 }
 
+struct sandbox_entry {
+	const struct sandbox *sandbox;
+	int result;
+};
+
+static void enter_sandbox_call(void *arg)
+{
+	struct sandbox_entry *entry = arg;
+
+	entry->result = sandbox_enter(entry->sandbox, SANDBOX_DEVICE);
+}
+
+int virtio_enter_sandbox(struct virtio_device *device, const struct sandbox *sandbox)
+{
+	struct sandbox_entry entry = { .sandbox = sandbox };
+
+	for (unsigned i = 0; i < device->thread_count && entry.result == 0; i++)
+		loop_call(&device->threads[i].loop, enter_sandbox_call, &entry);
+	return entry.result;
+}
+
 static void release_call(void *arg)
 {
 	struct virtio_device *device = arg;

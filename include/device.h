@@ -9,6 +9,7 @@
 #ifndef LODGE_DEVICE_H
 #define LODGE_DEVICE_H
 
+#include "sandbox.h"
 #include "stream.h"
 #include "virtio.h"
 
@@ -39,6 +40,11 @@ struct device_type {
 	 */
 	struct virtio_device *(*create)(unsigned index, const void *options,
 					const struct memory *memory, struct stream *terminal);
+
+	/* The system calls of its threads beyond those of any device; NULL: none. */
+	const struct sandbox_rule *needs;
+	/* And beyond those, what the words it takes bring along: list after list, then NULL. */
+	const struct sandbox_rule *(*choice_needs)(unsigned index);
 };
 
 /* In the order of their slots; ends with NULL. */

@@ -18,6 +18,7 @@ enum ending_code {
 	ENDING_RESET = 3,     /* the guest reset itself (reboot) */
 	ENDING_CRASH = 4,     /* the guest crashed (triple fault, reported panic) */
 	ENDING_KVM = 5,       /* KVM could not run the guest */
+	ENDING_SANDBOX = 6,   /* a thread tried what its sandbox forbids */
 	ENDING_TIMEOUT = 124, /* what timeout(1) uses; Lodge never returns it */
 	ENDING_SIGNAL = 128,  /* plus N: ended by signal N */
 };

@@ -42,6 +42,9 @@ int memory_create(struct memory *memory, uint64_t size, uint64_t low_max);
 
 void memory_free(struct memory *memory);
 
+/* Keep it out of core dumps of ours (madvise(2), MADV_DONTDUMP). Main. 0 or -errno. */
+int memory_hide(const struct memory *memory);
+
 /* All of the guest's RAM, in bytes. Any thread. */
 uint64_t memory_size(const struct memory *memory);
 

@@ -20,6 +20,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "sandbox.h"
+
 #define NET_PAIRS_MAX 8
 
 #define TAP_HEADER 12 /* bytes of struct virtio_net_hdr_v1 before each packet */
@@ -108,6 +110,9 @@ struct net_backend {
 	int (*lend)(struct net_wire *wire, struct virtio_queue *queue);
 	void (*take_back)(struct net_wire *wire, struct virtio_queue *queue);
 	void (*reroute)(struct net_wire *wire, struct virtio_queue *queue);
+
+	/* The system calls these make, beside readv() and writev(); NULL: none. */
+	const struct sandbox_rule *needs;
 };
 
 /* All there are; ends with NULL. */

@@ -24,8 +24,11 @@ struct options {
 	enum transport transport;
 	bool transport_given; /* by the user: not to be changed */
 	bool verbose;
-	bool stats;               /* print statistics at the end */
-	const char *stats_file;   /* and write them here as JSON; NULL: no */
+	bool stats;             /* print statistics at the end */
+	const char *stats_file; /* and write them here as JSON; NULL: no */
+	bool sandbox;
+	bool dump_memory;         /* core dumps hold the guest's memory */
+	const char *user;         /* to become once everything is open; NULL: nobody else */
 	struct boot_options boot; /* points into argv */
 
 	/* In the order of their slots. */

@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct {
 	uint64_t value;
@@ -50,7 +51,13 @@ void stats_register(const char *name, const void *object, const struct stats_fie
 /* Print the counters that are not zero, as a table on standard error. Main. */
 void stats_print(void);
 
-/* Write all counters as one JSON object. 0, or -1 after printing the reason. Main. */
-int stats_write_json(const char *file);
+/*
+ * Create, or empty, the file that stats_write_json() will write: while files
+ * can still be opened. Prints the reason; NULL if it cannot be. Main.
+ */
+FILE *stats_open_json(const char *name);
+
+/* Write all counters as one JSON object, and close. 0, or -1 after printing the reason. Main. */
+int stats_write_json(FILE *file, const char *name);
 
 #endif

@@ -26,7 +26,8 @@
 
 struct stream {
 	struct loop *loop;
-	int in, out; /* file descriptors, not owned; -1: none (everything written vanishes) */
+	int in, out;   /* file descriptors, not owned; -1: none (everything written vanishes) */
+	int hasty_out; /* `out` opened again, so that a write never waits; owned; or -1 */
 
 	/* Output: written by any thread, sent by the loop's. `lock` guards these. */
 	pthread_mutex_t lock;

@@ -17,6 +17,9 @@ void terminal_enter_raw(void);
 /* Give it back as it was; harmless when it is not raw. Any thread, any time. */
 void terminal_restore(void);
 
+/* The same for a signal handler: waits for no output that is still on its way. */
+void terminal_restore_at_once(void);
+
 /* Is it raw now, so that keys like Ctrl-C and Ctrl-A mean nothing to the host? Any thread. */
 bool terminal_is_raw(void);
 

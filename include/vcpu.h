@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sandbox.h"
 #include "stats.h"
 #include "vm.h"
 
@@ -36,7 +37,9 @@ struct vcpu {
 	uint32_t run_size;
 	pthread_t thread;
 	bool started;
-	atomic_bool stopping; /* main asks, the thread looks before each KVM_RUN */
+	const struct sandbox *sandbox;
+	pthread_barrier_t *gate; /* nobody runs before all are in the sandbox */
+	atomic_bool stopping;    /* main asks, the thread looks before each KVM_RUN */
 	char name[16];
 	struct vcpu_stats stats __attribute__((aligned(64)));
 };
@@ -51,8 +54,11 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index);
  */
 int vcpu_init(struct vcpu *vcpu, const struct vcpu_entry *entry);
 
-/* Let it run, on a thread of its own. Main. 0 or -1, printing the reason. */
-int vcpu_start(struct vcpu *vcpu);
+/*
+ * Give it a thread, which enters the sandbox, waits at the gate and then lets
+ * it run. Both must outlive the thread. Main. 0 or -1, printing the reason.
+ */
+int vcpu_start(struct vcpu *vcpu, const struct sandbox *sandbox, pthread_barrier_t *gate);
 
 /* Make it leave the guest, wherever it is, and wait for its thread. Main. */
 void vcpu_stop(struct vcpu *vcpu);
@@ -74,5 +80,8 @@ bool vcpu_arch_serve_exit(struct vcpu *vcpu);
  * bytes 0f c7 ..." into `text`. Its own thread, outside KVM_RUN.
  */
 void vcpu_arch_describe(const struct vcpu *vcpu, char *text, unsigned size);
+
+/* The system calls of a vCPU's thread that only this architecture has. */
+extern const struct sandbox_rule vcpu_arch_rules[];
 
 #endif

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "loop.h"
+#include "sandbox.h"
 #include "stats.h"
 #include "virtqueue.h"
 #include "vm.h"
@@ -251,6 +252,9 @@ void virtio_run_queue(struct virtio_queue *queue);
 void virtio_halt_queue(struct virtio_queue *queue);
 /* The end of a batch of the thread's loop. */
 void virtio_after_batch(void *thread);
+
+/* Put its threads into the sandbox. Main, before the guest runs. 0 or -errno. */
+int virtio_enter_sandbox(struct virtio_device *device, const struct sandbox *sandbox);
 
 /* Stop all queues, release the backend, end the threads. Main, after the vCPUs have stopped. */
 void virtio_destroy(struct virtio_device *device);

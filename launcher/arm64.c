@@ -181,6 +181,12 @@ int vcpu_arch_init(struct vcpu *vcpu, const struct vcpu_entry *entry)
 	return 0;
 }
 
+/* For vcpu_arch_describe(). */
+const struct sandbox_rule vcpu_arch_rules[] = {
+	SANDBOX_IOCTL(KVM_GET_ONE_REG),
+	SANDBOX_END,
+};
+
 void vcpu_arch_describe(const struct vcpu *vcpu, char *text, unsigned size)
 {
 	uint64_t pc;

@@ -24,6 +24,7 @@ const struct ending_meaning ending_meanings[] = {
 	{ "3", "the guest reset itself (reboot)" },
 	{ "4", "the guest crashed (triple fault, reported panic)" },
 	{ "5", "KVM could not run the guest (internal error, entry failure)" },
+	{ "6", "the sandbox ended lodge: a thread tried a forbidden system call" },
 	{ "124", "kept for a timeout: never used by lodge itself" },
 	{ "128+N", "ended by signal N" },
 	{ NULL, NULL },

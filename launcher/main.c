@@ -25,6 +25,8 @@
 #include "log.h"
 #include "options.h"
 #include "pci.h"
+#include "privileges.h"
+#include "sandbox.h"
 #include "stats.h"
 #include "terminal.h"
 #include "transport.h"
@@ -55,6 +57,10 @@ struct lodge {
 
 	struct vcpu vcpus[VCPU_MAX];
 	unsigned vcpu_count;
+
+	FILE *stats; /* NULL: not asked for */
+	struct sandbox sandbox;
+	pthread_barrier_t gate; /* the vCPUs and main: all are in the sandbox */
 };
 
 /* --- Signals and the ending: the main thread's loop --- */
@@ -137,6 +143,8 @@ static int set_up_memory(struct lodge *lodge)
 {
 	int ret = memory_create(&lodge->memory, lodge->options.memory, LAYOUT_LOW_RAM_MAX);
 
+	if (ret == 0 && !lodge->options.dump_memory)
+		ret = memory_hide(&lodge->memory);
 	if (ret < 0)
 		log_error("cannot have %llu MiB of guest memory: %s",
 			  (unsigned long long)(lodge->options.memory >> 20), strerror(-ret));
@@ -245,11 +253,44 @@ static int set_up_guest(struct lodge *lodge)
 	return 0;
 }
 
+static int open_stats(struct lodge *lodge)
+{
+	if (!lodge->options.stats_file)
+		return 0;
+	lodge->stats = stats_open_json(lodge->options.stats_file);
+	return lodge->stats ? 0 : -1;
+}
+
+/* --- Closing the doors: everything is open now that will ever be --- */
+
+static int close_doors(struct lodge *lodge)
+{
+	int ret = 0;
+
+	if (lodge->options.user && privileges_drop(lodge->options.user) < 0)
+		return -1;
+	if (sandbox_prepare(&lodge->sandbox, lodge->options.sandbox) < 0)
+		return -1;
+	for (unsigned i = 0; i < lodge->device_count && ret == 0; i++)
+		ret = virtio_enter_sandbox(lodge->devices[i].virtio, &lodge->sandbox);
+	if (ret < 0)
+		log_error("a device cannot enter the sandbox: %s", strerror(-ret));
+	return ret;
+}
+
+/* All threads wait at the gate until each is in the sandbox, main the last. */
 static int start_vcpus(struct lodge *lodge)
 {
+	int ret;
+
+	pthread_barrier_init(&lodge->gate, NULL, lodge->vcpu_count + 1);
 	for (unsigned i = 0; i < lodge->vcpu_count; i++)
-		if (vcpu_start(&lodge->vcpus[i]) < 0)
+		if (vcpu_start(&lodge->vcpus[i], &lodge->sandbox, &lodge->gate) < 0)
 			return -1;
+	ret = sandbox_enter(&lodge->sandbox, SANDBOX_MAIN);
+	if (ret < 0)
+		ending_report(ENDING_HOST, "main cannot enter the sandbox: %s", strerror(-ret));
+	pthread_barrier_wait(&lodge->gate);
 	return 0;
 }
 
@@ -283,6 +324,7 @@ static void tear_down(struct lodge *lodge)
 	loop_exit(&lodge->loop);
 	vm_destroy(&lodge->vm);
 	memory_free(&lodge->memory);
+	sandbox_free(&lodge->sandbox);
 	for (unsigned i = 0; i < lodge->device_count; i++)
 		free(lodge->devices[i].virtio);
 }
@@ -294,14 +336,17 @@ static int run(struct lodge *lodge)
 
 	/* An error on the way ends the process, which frees what it had: taking
 	 * down half a machine in order would be code that nobody ever runs. */
-	if (set_up_memory(lodge) < 0 || set_up_machine(lodge) < 0 ||
+	if (privileges_gain_none() < 0 || set_up_memory(lodge) < 0 || set_up_machine(lodge) < 0 ||
 	    choose_transport(&lodge->options, &lodge->vm) < 0 || set_up_loop(lodge) < 0 ||
-	    set_up_platform(lodge) < 0 || set_up_devices(lodge) < 0 || set_up_guest(lodge) < 0)
+	    set_up_platform(lodge) < 0 || set_up_devices(lodge) < 0 || set_up_guest(lodge) < 0 ||
+	    open_stats(lodge) < 0 || close_doors(lodge) < 0)
 		return ENDING_HOST;
 
 	terminal_enter_raw();
-	if (start_vcpus(lodge) < 0)
-		ending_report(ENDING_HOST, "not all vCPUs could be started");
+	if (start_vcpus(lodge) < 0) {
+		terminal_restore();
+		return ENDING_HOST;
+	}
 	loop_run(&lodge->loop);
 
 	tear_down(lodge);
@@ -310,7 +355,7 @@ static int run(struct lodge *lodge)
 	stream_finish(&lodge->terminal);
 	if (lodge->options.stats)
 		stats_print();
-	written = !lodge->options.stats_file || stats_write_json(lodge->options.stats_file) == 0;
+	written = !lodge->stats || stats_write_json(lodge->stats, lodge->options.stats_file) == 0;
 	status = ending_announce();
 	return status == ENDING_POWEROFF && !written ? ENDING_HOST : status;
 }

@@ -33,6 +33,11 @@ void memory_free(struct memory *memory)
 	munmap(memory->low.host, memory_size(memory));
 }
 
+int memory_hide(const struct memory *memory)
+{
+	return madvise(memory->low.host, memory_size(memory), MADV_DONTDUMP) < 0 ? -errno : 0;
+}
+
 uint64_t memory_size(const struct memory *memory)
 {
 	return memory->low.size + memory->high.size;

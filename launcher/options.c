@@ -152,6 +152,29 @@ static int take_ablate(struct options *options, const char *value)
 	return 0;
 }
 
+static int take_sandbox(struct options *options, const char *value)
+{
+	options->sandbox = strcmp(value, "on") == 0;
+	if (!options->sandbox && strcmp(value, "off") != 0) {
+		log_error("--sandbox: '%s' is neither on nor off", value);
+		return -1;
+	}
+	return 0;
+}
+
+static int take_user(struct options *options, const char *value)
+{
+	options->user = value;
+	return 0;
+}
+
+static int take_dump_memory(struct options *options, const char *value)
+{
+	(void)value;
+	options->dump_memory = true;
+	return 0;
+}
+
 static int take_verbose(struct options *options, const char *value)
 {
 	(void)value;
@@ -172,6 +195,12 @@ static const struct own_option own_options[] = {
 	  take_stats },
 	{ "ablate", 0, "NAME[,NAME]...", "leave an idea out, to measure it (see docs/network.md)",
 	  take_ablate },
+	{ "user", 0, "NAME[:GROUP]", "become this user once all files are open (as root)",
+	  take_user },
+	{ "sandbox", 0, "on|off", "filter system calls while the guest runs (default on)",
+	  take_sandbox },
+	{ "dump-guest-memory", 0, NULL, "let core dumps of lodge hold the guest's memory",
+	  take_dump_memory },
 	{ "verbose", 'v', NULL, "say what is done", take_verbose },
 	{ "help", 'h', NULL, "print this and exit", NULL },
 	{ "version", 'V', NULL, "print the version and exit", NULL },
@@ -374,7 +403,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 	struct getopt_tables tables;
 	int found;
 
-	*options = (struct options){ .memory = MEMORY_DEFAULT, .cpus = 1 };
+	*options = (struct options){ .memory = MEMORY_DEFAULT, .cpus = 1, .sandbox = true };
 	build_getopt_tables(&tables);
 	optind = 0; /* start afresh, also when tests parse more than once */
 

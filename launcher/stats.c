@@ -77,14 +77,17 @@ static void write_group(FILE *file, const struct group *group, bool last)
 	fprintf(file, "}%s\n", last ? "" : ",");
 }
 
-int stats_write_json(const char *name)
+FILE *stats_open_json(const char *name)
 {
-	FILE *file = fopen(name, "w");
+	FILE *file = fopen(name, "we");
 
-	if (!file) {
+	if (!file)
 		log_error("--stats: %s: %m", name);
-		return -1;
-	}
+	return file;
+}
+
+int stats_write_json(FILE *file, const char *name)
+{
 	fprintf(file, "{\n");
 	for (unsigned i = 0; i < group_count; i++)
 		write_group(file, &groups[i], i + 1 == group_count);

@@ -27,11 +27,34 @@
 #define CTRL_A            0x01
 #define POLL_FAILURES_MAX 16 /* in a row, then there is no more input */
 
+static bool is_pipe_or_terminal(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd));
+}
+
+/*
+ * A description of our own for what is left at the end: O_NONBLOCK on the
+ * shared one would reach the shell's. -1 for files that cannot be opened
+ * again; those just take what they are given.
+ */
+static int open_again(int fd)
+{
+	char name[32];
+
+	if (!is_pipe_or_terminal(fd))
+		return -1;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 int stream_init(struct stream *stream, int in, int out)
 {
 	*stream = (struct stream){
 		.in = in,
 		.out = out,
+		.hasty_out = open_again(out),
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -39,7 +62,10 @@ int stream_init(struct stream *stream, int in, int out)
 		return -errno;
 	stream->buffer = mmap(NULL, STREAM_BUFFER, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return stream->buffer == MAP_FAILED ? -errno : 0;
+	if (stream->buffer == MAP_FAILED)
+		return -errno;
+	madvise(stream->buffer, STREAM_BUFFER, MADV_DONTDUMP); /* the guest's words are its own */
+	return 0;
 }
 
 static void wake(const struct stream *stream)
@@ -251,13 +277,6 @@ void stream_stop(struct stream *stream)
 	loop_await(stream->loop, &stream->full_op);
 }
 
-static bool is_pipe_or_terminal(int fd)
-{
-	struct stat st;
-
-	return fd >= 0 && fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd));
-}
-
 /* Write what is buffered; false if the file is full, and `out` does not wait for it. */
 static bool write_rest(struct stream *stream, int out)
 {
@@ -298,19 +317,11 @@ static void leave_rest_to_child(struct stream *stream)
 
 void stream_finish(struct stream *stream)
 {
-	char name[32];
-	int out;
-
-	/* A description of our own: O_NONBLOCK on the shared one would reach the
-	 * shell's. Files that cannot be opened again just take what they are given. */
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", stream->out);
-	out = is_pipe_or_terminal(stream->out)
-		      ? open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-		      : -1;
-	if (stream->out >= 0 && !write_rest(stream, out < 0 ? stream->out : out))
+	if (stream->out >= 0 &&
+	    !write_rest(stream, stream->hasty_out < 0 ? stream->out : stream->hasty_out))
 		leave_rest_to_child(stream);
-	if (out >= 0)
-		close(out);
+	if (stream->hasty_out >= 0)
+		close(stream->hasty_out);
 	if (stream->dropped > 0)
 		log_warning("%llu bytes of console output were dropped: nobody read them in time",
 			    (unsigned long long)stream->dropped);

@@ -19,12 +19,17 @@
 static struct termios saved;
 static atomic_bool raw;
 
-static void restore_and_die(int signal)
+void terminal_restore_at_once(void)
 {
-	/* tcsetattr() and raise() are async-signal-safe; the handler was reset
-	 * when it was entered, so this raise is the end. */
+	/* tcsetattr() is async-signal-safe. */
 	if (atomic_load(&raw))
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+}
+
+static void restore_and_die(int signal)
+{
+	/* The handler was reset when it was entered, so this raise is the end. */
+	terminal_restore_at_once();
 	raise(signal);
 }
 

@@ -170,11 +170,11 @@ static bool serve_exit(struct vcpu *vcpu)
 	}
 }
 
-static void *vcpu_thread(void *arg)
+/* On the new thread, before the guest's first instruction. */
+static void prepare_thread(struct vcpu *vcpu)
 {
-	struct vcpu *vcpu = arg;
-	bool alive = true;
 	sigset_t signals;
+	int ret;
 
 	pthread_setname_np(pthread_self(), vcpu->name);
 	own_run = vcpu->run;
@@ -182,6 +182,20 @@ static void *vcpu_thread(void *arg)
 	sigaddset(&signals, VCPU_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 
+	ret = sandbox_enter(vcpu->sandbox, SANDBOX_VCPU);
+	if (ret < 0)
+		ending_report(ENDING_HOST, "vCPU %u cannot enter the sandbox: %s", vcpu->index,
+			      strerror(-ret));
+	pthread_barrier_wait(vcpu->gate);
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	bool alive;
+
+	prepare_thread(vcpu);
+	alive = !ending_is_reported();
 	while (alive && !atomic_load_explicit(&vcpu->stopping, memory_order_relaxed)) {
 		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0) {
 			count_exit(vcpu);
@@ -196,10 +210,13 @@ static void *vcpu_thread(void *arg)
 	return NULL;
 }
 
-int vcpu_start(struct vcpu *vcpu)
+int vcpu_start(struct vcpu *vcpu, const struct sandbox *sandbox, pthread_barrier_t *gate)
 {
-	int error = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+	int error;
 
+	vcpu->sandbox = sandbox;
+	vcpu->gate = gate;
+	error = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
 	if (error) {
 		log_error("cannot start the thread of vCPU %u: %s", vcpu->index, strerror(error));
 		return -1;

@@ -271,6 +271,14 @@ static unsigned instruction_bytes(const struct vcpu *vcpu, uint64_t rip, uint8_t
 	return len;
 }
 
+/* For vcpu_arch_describe(). */
+const struct sandbox_rule vcpu_arch_rules[] = {
+	SANDBOX_IOCTL(KVM_GET_REGS),
+	SANDBOX_IOCTL(KVM_GET_SREGS),
+	SANDBOX_IOCTL(KVM_TRANSLATE),
+	SANDBOX_END,
+};
+
 void vcpu_arch_describe(const struct vcpu *vcpu, char *text, unsigned size)
 {
 	struct kvm_regs regs = { 0 };

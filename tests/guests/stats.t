@@ -183,7 +183,7 @@ mkdir "$T/folder"
 unwritable "no such directory" "$T/none/file" 1 "$guests/ending.elf" end=poweroff
 unwritable "a directory" "$T/folder" 1 "$guests/ending.elf" end=poweroff
 unwritable "a full disk" /dev/full 1 "$guests/ending.elf" end=poweroff
-unwritable "after a reset" "$T/none/file" 3 "$guests/ending.elf" end=i8042
+unwritable "after a reset" /dev/full 3 "$guests/ending.elf" end=i8042
 
 for value in foo json json: xml:file ''; do
 	lodge "--stats=$value" "$guests/ending.elf" end=poweroff </dev/null

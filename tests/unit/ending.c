@@ -154,7 +154,7 @@ static void one_of_many_wins(void **state)
 
 static void every_code_has_its_meaning(void **state)
 {
-	static const char *const codes[] = { "0", "1", "2", "3", "4", "5", "124", "128+N" };
+	static const char *const codes[] = { "0", "1", "2", "3", "4", "5", "6", "124", "128+N" };
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT_OF(codes); i++) {

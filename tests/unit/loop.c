@@ -432,6 +432,62 @@ static void call_while_draining(void **state)
 	assert_int_equal(own, 100);
 }
 
+/* --- What the ring refuses --- */
+
+struct forbidden {
+	struct loop_op op;
+	bool finished;
+	int result;
+};
+
+static void forbidden_done(struct loop_op *op, int result)
+{
+	struct forbidden *forbidden = loop_op_owner(op, struct forbidden, op);
+
+	forbidden->finished = true;
+	forbidden->result = result;
+}
+
+/* On the loop's thread, as somebody would who had broken into it. */
+static void attempt(struct forbidden *forbidden, unsigned operation)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop.ring);
+
+	forbidden->op.done = forbidden_done;
+	forbidden->op.busy = true;
+	io_uring_prep_rw((int)operation, sqe, AT_FDCWD, "/dev/null", 0, 0);
+	io_uring_sqe_set_data(sqe, &forbidden->op);
+	loop_await(&loop, &forbidden->op);
+}
+
+static void forbidden_call(void *arg)
+{
+	static const unsigned operations[] = {
+		IORING_OP_OPENAT,  IORING_OP_OPENAT2, IORING_OP_SOCKET,   IORING_OP_CONNECT,
+		IORING_OP_ACCEPT,  IORING_OP_SENDMSG, IORING_OP_UNLINKAT, IORING_OP_RENAMEAT,
+		IORING_OP_MKDIRAT, IORING_OP_STATX,   IORING_OP_SPLICE,   IORING_OP_TIMEOUT,
+	};
+	unsigned *allowed = arg;
+
+	for (unsigned i = 0; i < COUNT_OF(operations); i++) {
+		struct forbidden forbidden = { .result = 0 };
+
+		attempt(&forbidden, operations[i]);
+		if (!forbidden.finished || forbidden.result != -EACCES)
+			(*allowed)++;
+	}
+}
+
+/* No seccomp filter sees what a ring does, so the ring itself must not open anything. */
+static void operations_that_are_none_of_ours(void **state)
+{
+	unsigned allowed = 0;
+
+	(void)state;
+	loop_call(&loop, forbidden_call, &allowed);
+	assert_int_equal(allowed, 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -447,6 +503,7 @@ int main(void)
 		TEST(again_starves_nobody),
 		TEST(watching),
 		TEST(call_while_draining),
+		TEST(operations_that_are_none_of_ours),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
