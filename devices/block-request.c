@@ -21,7 +21,8 @@
 #include "block.h"
 #include "log.h"
 
-#define ZEROES (64u << 10) /* bytes of zeroes at hand */
+#define ZEROES          (64u << 10) /* bytes of zeroes at hand */
+#define ERRORS_REPORTED 10
 
 static const uint8_t zeroes[ZEROES];
 
@@ -42,8 +43,11 @@ void block_finish(struct request *request, uint8_t status)
 	block->free[block->free_count++] = (uint16_t)(request - block->requests);
 }
 
+/* A disk that fails may fail at every request, and a guest may ask for ever: the
+ * log gets the first few. */
 static void report_error(const struct request *request, int error)
 {
+	struct block *block = request->block;
 	static const char *const verbs[] = {
 		[VIRTIO_BLK_T_IN] = "read", [VIRTIO_BLK_T_OUT] = "write"
 	};
@@ -51,8 +55,12 @@ static void report_error(const struct request *request, int error)
 			   : request->type == VIRTIO_BLK_T_FLUSH ? "flush"
 								 : "discard or write zeroes";
 
-	log_warning("%s: cannot %s at byte %llu: %s", request->block->device.name, verb,
-		    (unsigned long long)request->offset, strerror(error));
+	if (block->errors == ERRORS_REPORTED)
+		return;
+	log_warning("%s: cannot %s at byte %llu: %s%s", block->device.name, verb,
+		    (unsigned long long)request->offset, strerror(error),
+		    ++block->errors == ERRORS_REPORTED ? "; no further errors will be reported"
+						       : "");
 }
 
 /* --- Reading and writing --- */

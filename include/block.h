@@ -48,6 +48,7 @@ struct block {
 		free[BLOCK_REQUESTS]; /* a stack of indices, so that the same ones are used again */
 	unsigned free_count;
 	unsigned in_flight;
+	unsigned errors; /* that were reported */
 	struct loop_op again;
 };
 

@@ -21,5 +21,5 @@ threads() {
 truncate -s 1M "$T/disk"
 threads "lodge lodge-console0 lodge-rng0 lodge-vcpu0 "
 threads "lodge lodge-block0 lodge-block1 lodge-console0 lodge-vcpu0 lodge-vcpu1 lodge-vcpu2 " \
-	-c 3 --no-rng -d "$T/disk" -d "$T/disk,ro"
+	-c 3 --no-rng -d "$T/disk,ro" -d "$T/disk,ro"
 plan

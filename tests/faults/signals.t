@@ -1,0 +1,43 @@
+#!/bin/bash
+# signals.t: SIGTERM, SIGINT and SIGHUP at any moment from exec to exit. The
+# moments are system calls, counted over all threads; which ones is chosen anew
+# each time, from SEED (printed), and ROUNDS says how many.
+if [ -z "${LODGE_TEST_NAMESPACES:-}" ]; then
+	[ "$(id -u)" = 0 ] && map= || map=-r
+	LODGE_TEST_NAMESPACES=1 exec unshare $map --net -- "$0"
+fi
+. "$(dirname "$0")/faults.sh"
+
+RANDOM=${SEED:=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
+rounds=${ROUNDS:-60}
+echo "# SEED=$SEED ROUNDS=$rounds"
+truncate -s 1M "$T/image"
+run=("$LODGE" -d "$T/image" -n tap "$guests/ending.elf" end=poweroff)
+
+"$tools/strike" 0 0 "${run[@]}" </dev/null >"$T/out" 2>"$T/err"
+is $? 0 "without a signal: exit status 0"
+calls=$(sed -n 's/^strike: \([0-9]*\) calls$/\1/p' "$T/err")
+ok "without a signal: there are moments to choose from ($calls)" [ "${calls:-0}" -gt 100 ]
+
+# struck N SIGNAL NUMBER
+struck() {
+	local name="SIG$2 at call $1"
+	timeout -k 2 "$LIMIT" "$tools/strike" $1 $3 "${run[@]}" </dev/null >"$T/out" 2>"$T/err"
+	status=$?
+	sed -i '/^strike: /d' "$T/err"
+	ended[status]=$((${ended[status]:-0} + 1))
+	# It may be over before it hears of it; else the signal is what ended it.
+	[ $status = 0 ] || [ $status = $((128 + $3)) ]
+	result $? "$name: exit status 0 or $((128 + $3)): $status"
+	[ $status = 0 ] && want='^$' || want="^(lodge: ended by signal $3 \\(SIG$2\\))?\$"
+	like "$(<"$T/err")" "$want" "$name: and nothing else to say"
+}
+signals=(TERM INT HUP)
+numbers=(15 2 1)
+ended=()
+for ((i = 0; i < rounds; i++)); do
+	struck $((1 + (RANDOM * 32768 + RANDOM) % calls)) ${signals[i % 3]} ${numbers[i % 3]}
+done
+for code in "${!ended[@]}"; do echo "# ${ended[code]} times exit status $code"; done
+is "$(ip -o link show type tun | wc -l)" 0 "no interface is left"
+plan
