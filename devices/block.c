@@ -191,12 +191,12 @@ static struct virtio_device *create(unsigned index, const void *options,
 {
 	const struct disk_options *wanted = options;
 	struct virtio_setup setup = { .index = index, .memory = memory, .queues = 1, .threads = 1 };
-	struct block *block = calloc(1, sizeof(*block));
+	struct block *block = device_allocate("--disk", sizeof(*block));
 
 	(void)terminal;
 	if (!block)
 		return NULL;
-	block->requests = calloc(BLOCK_REQUESTS, sizeof(*block->requests));
+	block->requests = device_allocate("--disk", BLOCK_REQUESTS * sizeof(*block->requests));
 	if (!block->requests || disk_open(&block->disk, wanted) < 0)
 		goto fail;
 	memcpy(block->serial, wanted->serial, sizeof(block->serial));

@@ -174,7 +174,7 @@ static struct virtio_device *create(unsigned index, const void *options,
 		.queues = QUEUES,
 		.threads = 1,
 	};
-	struct console *console = calloc(1, sizeof(*console));
+	struct console *console = device_allocate("console", sizeof(*console));
 
 	(void)options;
 	if (!console)

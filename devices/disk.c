@@ -44,7 +44,8 @@ static int parse_part(struct disk_options *options, const struct suboption *part
 
 void *disk_parse(const char *text)
 {
-	struct disk_options *options = calloc(1, sizeof(*options) + strlen(text) + 1);
+	struct disk_options *options =
+		device_allocate("--disk", sizeof(*options) + strlen(text) + 1);
 	struct suboption part;
 	char *rest;
 

@@ -124,7 +124,7 @@ static int parse_backend(struct net_options *options, const struct suboption *pa
 
 static void *parse(const char *text)
 {
-	struct net_options *options = calloc(1, sizeof(*options) + strlen(text) + 1);
+	struct net_options *options = device_allocate("--net", sizeof(*options) + strlen(text) + 1);
 	struct suboption part;
 	char *rest;
 	int ret;
@@ -465,7 +465,7 @@ static struct virtio_device *create(unsigned index, const void *options,
 		.threads = wanted->queues,
 		.thread_of = thread_of,
 	};
-	struct net *net = calloc(1, sizeof(*net));
+	struct net *net = device_allocate("--net", sizeof(*net));
 
 	(void)terminal;
 	if (!net)

@@ -93,7 +93,7 @@ static struct virtio_device *create(unsigned index, const void *options,
 				    const struct memory *memory, struct stream *terminal)
 {
 	struct virtio_setup setup = { .index = index, .memory = memory, .queues = 1, .threads = 1 };
-	struct rng *rng = calloc(1, sizeof(*rng));
+	struct rng *rng = device_allocate("rng", sizeof(*rng));
 
 	(void)options;
 	(void)terminal;

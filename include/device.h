@@ -55,6 +55,12 @@ extern const struct device_type rng_device;
 extern const struct device_type block_device;
 extern const struct device_type net_device;
 
+/*
+ * Zeroed memory for a device or its options, as from calloc(). Prints the
+ * reason, and for `who` (an option or a device) it was; NULL if there is none. Main.
+ */
+void *device_allocate(const char *who, size_t size);
+
 /* virtio-console: the terminal changed its size. Main. */
 void console_resize(struct virtio_device *device);
 
