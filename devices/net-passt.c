@@ -318,6 +318,14 @@ static void passt_close(struct net_wire *wire)
 	free(wire->state);
 }
 
+static const struct sandbox_rule needs[] = {
+	SANDBOX_CALL(sendmsg),
+	SANDBOX_CALL(sendto),
+	SANDBOX_CALL(recvfrom),
+	SANDBOX_CALL(shutdown),
+	SANDBOX_END,
+};
+
 const struct net_backend net_passt = {
 	.key = "passt",
 	.syntax = "passt[=SOCKET]",
@@ -326,4 +334,5 @@ const struct net_backend net_passt = {
 	.open = passt_open,
 	.close = passt_close,
 	.forget = passt_forget,
+	.needs = needs,
 };

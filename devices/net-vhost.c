@@ -261,6 +261,20 @@ static void vhost_close(struct net_wire *wire)
 	tap_close(wire);
 }
 
+static const struct sandbox_rule needs[] = {
+	SANDBOX_IOCTL(VHOST_SET_MEM_TABLE),
+	SANDBOX_IOCTL(VHOST_SET_FEATURES),
+	SANDBOX_IOCTL(VHOST_SET_VRING_NUM),
+	SANDBOX_IOCTL(VHOST_SET_VRING_BASE),
+	SANDBOX_IOCTL(VHOST_SET_VRING_ADDR),
+	SANDBOX_IOCTL(VHOST_SET_VRING_ERR),
+	SANDBOX_IOCTL(VHOST_SET_VRING_KICK),
+	SANDBOX_IOCTL(VHOST_SET_VRING_CALL),
+	SANDBOX_IOCTL(VHOST_NET_SET_BACKEND),
+	SANDBOX_IOCTL(VHOST_GET_VRING_BASE),
+	SANDBOX_END,
+};
+
 const struct net_backend net_vhost = {
 	.key = "vhost",
 	.syntax = "vhost[=NAME]",
@@ -272,6 +286,7 @@ const struct net_backend net_vhost = {
 	.close = vhost_close,
 	.set_offload = tap_set_offload,
 	.use_queue = tap_use_queue,
+	.needs = needs,
 	.prepare = vhost_prepare,
 	.lend = vhost_lend,
 	.take_back = vhost_take_back,

@@ -157,8 +157,7 @@ void net_lose_link(struct net *net)
 {
 	if (atomic_exchange(&net->link_down, true))
 		return;
-	log_warning("%s: interface %s is gone; the guest's link is down", net->device.name,
-		    net->wire.name);
+	log_warning("%s: %s is gone; the guest's link is down", net->device.name, net->wire.name);
 	virtio_config_flip(&net->device, status_offset, VIRTIO_NET_S_LINK_UP, 0);
 	virtio_config_changed(&net->device);
 }
@@ -504,6 +503,7 @@ static bool choice(unsigned index, const char **syntax, const char **help)
 static const struct sandbox_rule needs[] = {
 	SANDBOX_CALL(readv),
 	SANDBOX_CALL(writev),
+	SANDBOX_CALL(recvfrom), /* news of the interface */
 	SANDBOX_END,
 };
 

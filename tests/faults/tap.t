@@ -27,7 +27,7 @@ for transport in pci mmio; do
 	exec 7<&-
 	is "$status" 0 "$transport: the guest sends the rest into nowhere, and powers off"
 	like "$(<"$T/out")" "@packets 2000000 " "$transport: all of it"
-	is "$(<"$T/err")" "lodge: warning: net0: interface t0 is gone; the guest's link is down" \
+	is "$(<"$T/err")" "lodge: warning: net0: t0 is gone; the guest's link is down" \
 		"$transport: one line says what happened"
 done
 plan
