@@ -55,7 +55,7 @@ static bool tells_of_end(const struct net_wire *wire, const char *news, size_t l
 bool net_interface_is_gone(const struct net_wire *wire)
 {
 	_Alignas(struct nlmsghdr) char news[8192];
-	char name[IF_NAMESIZE];
+	struct ifreq ifr = { .ifr_ifindex = (int)wire->interface };
 	bool gone = false;
 	ssize_t len;
 
@@ -63,6 +63,6 @@ bool net_interface_is_gone(const struct net_wire *wire)
 		gone = gone || tells_of_end(wire, news, (size_t)len);
 	/* More news than the socket could keep: then look. */
 	if (len < 0 && errno == ENOBUFS)
-		gone = gone || !if_indextoname(wire->interface, name);
+		gone = gone || ioctl(wire->watch_fd, SIOCGIFNAME, &ifr) < 0;
 	return gone;
 }

@@ -26,6 +26,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -222,6 +223,13 @@ static void packet_close(struct net_wire *wire)
 	free(wire->state);
 }
 
+/* All of them for net_interface_is_gone(). */
+static const struct sandbox_rule needs[] = {
+	SANDBOX_CALL(recvfrom),
+	SANDBOX_IOCTL(SIOCGIFNAME),
+	SANDBOX_END,
+};
+
 const struct net_backend net_packet = {
 	.key = "packet",
 	.syntax = "packet=IFNAME",
@@ -231,4 +239,5 @@ const struct net_backend net_packet = {
 	.open = packet_open,
 	.close = packet_close,
 	.set_offload = packet_set_offload,
+	.needs = needs,
 };

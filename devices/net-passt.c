@@ -319,11 +319,8 @@ static void passt_close(struct net_wire *wire)
 }
 
 static const struct sandbox_rule needs[] = {
-	SANDBOX_CALL(sendmsg),
-	SANDBOX_CALL(sendto),
-	SANDBOX_CALL(recvfrom),
-	SANDBOX_CALL(shutdown),
-	SANDBOX_END,
+	SANDBOX_CALL(recvfrom), SANDBOX_CALL(sendto), SANDBOX_CALL(sendmsg),
+	SANDBOX_CALL(shutdown), SANDBOX_END,
 };
 
 const struct net_backend net_passt = {

@@ -46,6 +46,7 @@ static void count_loss(struct net_pair *pair, int error)
 		break;
 	case EIO: /* it is down */
 	case ENETDOWN:
+	case ENXIO:
 		counter_add(&stats->dropped_down, 1);
 		break;
 	case ENOBUFS:
@@ -251,7 +252,7 @@ void net_transmit_init(struct net_pair *pair)
 	pair->transmit.again.done = transmit_again;
 }
 
-void net_transmit_stop(struct net_pair *pair)
+void net_transmit_unblock(struct net_pair *pair)
 {
 	struct net_transmit *transmit = &pair->transmit;
 	struct loop *loop = virtio_loop(queue_of(pair));
@@ -259,6 +260,14 @@ void net_transmit_stop(struct net_pair *pair)
 	loop_cancel(loop, &transmit->room);
 	for (unsigned i = 0; i < transmit->count; i++)
 		loop_cancel(loop, &transmit->packets[i].op);
+}
+
+void net_transmit_stop(struct net_pair *pair)
+{
+	struct net_transmit *transmit = &pair->transmit;
+	struct loop *loop = virtio_loop(queue_of(pair));
+
+	net_transmit_unblock(pair);
 	loop_await(loop, &transmit->room);
 	loop_drain(loop, &transmit->in_flight);
 	loop_await(loop, &transmit->again);

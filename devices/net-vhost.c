@@ -17,6 +17,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -262,16 +263,20 @@ static void vhost_close(struct net_wire *wire)
 }
 
 static const struct sandbox_rule needs[] = {
+	SANDBOX_IOCTL(TUNSETOFFLOAD),
+	SANDBOX_IOCTL(TUNSETQUEUE),
 	SANDBOX_IOCTL(VHOST_SET_MEM_TABLE),
 	SANDBOX_IOCTL(VHOST_SET_FEATURES),
 	SANDBOX_IOCTL(VHOST_SET_VRING_NUM),
 	SANDBOX_IOCTL(VHOST_SET_VRING_BASE),
 	SANDBOX_IOCTL(VHOST_SET_VRING_ADDR),
-	SANDBOX_IOCTL(VHOST_SET_VRING_ERR),
 	SANDBOX_IOCTL(VHOST_SET_VRING_KICK),
 	SANDBOX_IOCTL(VHOST_SET_VRING_CALL),
+	SANDBOX_IOCTL(VHOST_SET_VRING_ERR),
 	SANDBOX_IOCTL(VHOST_NET_SET_BACKEND),
-	SANDBOX_IOCTL(VHOST_GET_VRING_BASE),
+	/* For net_interface_is_gone(). */
+	SANDBOX_CALL(recvfrom),
+	SANDBOX_IOCTL(SIOCGIFNAME),
 	SANDBOX_END,
 };
 
@@ -286,9 +291,9 @@ const struct net_backend net_vhost = {
 	.close = vhost_close,
 	.set_offload = tap_set_offload,
 	.use_queue = tap_use_queue,
-	.needs = needs,
 	.prepare = vhost_prepare,
 	.lend = vhost_lend,
 	.take_back = vhost_take_back,
 	.reroute = vhost_reroute,
+	.needs = needs,
 };

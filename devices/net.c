@@ -242,17 +242,18 @@ static void tap_ready(void *context)
 	struct net_pair *pair = context;
 
 	net_receive(pair);
-	/* Who waits for room in a tap that is gone would wait for ever. */
 	if (net_link_is_down(pair->net))
-		loop_cancel(virtio_loop(pair->transmit_queue), &pair->transmit.room);
+		net_transmit_unblock(pair);
 }
 
 static void interface_changed(void *context)
 {
 	struct net *net = context;
 
-	if (net_interface_is_gone(&net->wire))
-		net_lose_link(net);
+	if (!net_interface_is_gone(&net->wire))
+		return;
+	net_lose_link(net);
+	net_transmit_unblock(&net->pair[0]);
 }
 
 /*

@@ -141,6 +141,8 @@ void net_receive_stop(struct net_pair *pair);
 void net_transmit(struct net_pair *pair);
 void net_transmit_init(struct net_pair *pair);
 void net_transmit_stop(struct net_pair *pair);
+/* The link is down: who waits for room would wait for ever. */
+void net_transmit_unblock(struct net_pair *pair);
 
 /* Answer the driver's commands (net-control.c). The control queue's thread. */
 void net_control(struct net *net);

@@ -1,7 +1,8 @@
 /*
- * wire.c: the network device on a wire that carries plain frames (passt's),
- * with tools/stream.c at its other end; or with passt itself. wire.t boots it
- * with do= what to try.
+ * wire.c: the network device on wires that are worse than a quiet tap. wire.t
+ * boots it on passt's socket, with tools/stream.c at its other end, or passt
+ * itself; trouble.t on interfaces that get full, go down and are deleted, with
+ * tools/frames.c behind them. do= says what to try.
  */
 #include "lib/virtio.h"
 
@@ -79,7 +80,7 @@ static bool receive(void)
 
 static void make_frame(char request, unsigned length, uint16_t a, uint16_t b)
 {
-	memset(frame, 0xff, 6);
+	memcpy(frame, "\2\0\0\0\0\1", 6); /* nobody's: a bridge need not copy it */
 	memcpy(frame + 6, mac, 6);
 	frame[12] = 0x88;
 	frame[13] = 0xb5;
@@ -109,7 +110,7 @@ static bool ask(char request, unsigned length, uint16_t a, uint16_t b)
 static bool echo(char request, unsigned length)
 {
 	return ask(request, length, 0, 0) && receive() && received_length == length &&
-	       header_is_plain && !memcmp(received, frame, length);
+	       header_is_plain && !memcmp(received + 12, frame + 12, length - 12);
 }
 
 static void check_offer(void)
@@ -204,6 +205,102 @@ static void check_lost(void)
 	ok(ask('E', 60, 0, 0), "and again something is sent");
 }
 
+/* Have the host do something; it answers on the serial port when that is done. */
+static bool host(const char *what)
+{
+	bool done = false;
+
+	print("do %s\n", what);
+	for (unsigned i = 0; i < 6 && !done; i++)
+		done = poll_until(inb(COM1 + 5) & 1);
+	return ok(done && inb(COM1) == '\n', "host: %s", what);
+}
+
+/* As many frames as the ring has room for; returns how many those are. */
+static unsigned send_ring(void)
+{
+	unsigned sent = 0;
+
+	make_frame('P', 1400, 0, 0);
+	while (add(1400) >= 0)
+		sent++;
+	queue_kick(&tx);
+	return sent;
+}
+
+static bool finish(unsigned sent)
+{
+	while (sent && queue_wait(&tx, NULL) >= 0)
+		sent--;
+	return sent == 0;
+}
+
+/* A ring of frames into a wire that has no room for all; returns how many still wait. */
+static unsigned overfill(void)
+{
+	unsigned sent, done = 1;
+
+	host("slow");
+	sent = send_ring();
+	ok(finish(1), "of %u frames it takes the first", sent);
+	/* That takes longer than all would need, if there were room or they were dropped. */
+	host("look");
+	while (queue_take(&tx, NULL) >= 0)
+		done++;
+	ok(done < sent, "%u at once", done);
+	return sent - done;
+}
+
+/* Nothing is lost while it is full; the ring is left alone. */
+static void check_slow(void)
+{
+	unsigned waiting;
+
+	ok(echo('E', 60), "a frame there and back");
+	waiting = overfill();
+	host("fast");
+	ok(finish(waiting), "the others when there is room");
+	ok(echo('E', 60), "and a frame goes there and back again");
+	ok(ask('Q', 60, 0, 0), "the other end is asked for its count");
+	host("count");
+}
+
+static void check_down(void)
+{
+	ok(echo('E', 60), "a frame there and back");
+	host("down");
+	ok(finish(send_ring()), "down: what is sent is lost, but taken");
+	is(virtio_status(&v) & STATUS_NEEDS_RESET, 0, "down: the device is well");
+	host("up");
+	ok(echo('E', 60), "up again: a frame there and back");
+}
+
+/* Frames the wire has no room for and no patience with. */
+static void check_lossy(void)
+{
+	host("lossy");
+	ok(finish(send_ring()), "what is sent is lost, but taken");
+	host("fast");
+	ok(echo('E', 60), "a frame there and back");
+}
+
+/* Its end comes while frames wait for room in it. */
+static void check_deleted(void)
+{
+	unsigned waiting;
+
+	ok(echo('E', 60), "a frame there and back");
+	waiting = overfill();
+	host("delete");
+	ok(poll_until(!(config16(&v, 6) & 1)), "the link goes down");
+	ok(finish(waiting), "what waited comes back");
+	is(virtio_status(&v) & STATUS_NEEDS_RESET, 0, "the device is well");
+	ok(finish(send_ring()), "what is sent is lost, but taken");
+	open();
+	is(config16(&v, 6) & 1, 0, "after a reset the link is still down");
+	ok(finish(send_ring()), "and what is sent is lost");
+}
+
 /* The real passt: it answers for the gateway, 10.0.0.1. */
 static void check_passt(void)
 {
@@ -211,6 +308,7 @@ static void check_passt(void)
 	static const uint8_t guest[] = { 10, 0, 0, 2 }, gateway[] = { 10, 0, 0, 1 };
 
 	make_frame(0, 60, 0, 0);
+	memset(frame, 0xff, 6);
 	memset(frame + 12, 0, 48);
 	memcpy(frame + 12, arp, sizeof(arp));
 	memcpy(frame + 22, mac, 6);
@@ -249,11 +347,18 @@ int main(void)
 	} else if (starts_with(what, "length")) {
 		ask('L', 60, (uint16_t)option_number("a", 0), (uint16_t)option_number("b", 0));
 		check_lost();
+	} else if (starts_with(what, "trouble")) {
+		check_slow();
+		check_down();
+		if (option("lossy"))
+			check_lossy();
+		check_deleted();
 	} else {
 		check_passt();
-		print("ready\n");
-		if (starts_with(what, "lose"))
+		if (starts_with(what, "lose")) {
+			print("ready\n");
 			check_lost();
+		}
 	}
 	return 0;
 }
