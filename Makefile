@@ -45,6 +45,14 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# For .ci/run.
+.PHONY: objects sources arch-sources
+objects: $(OBJECTS)
+sources:
+	@echo $(SOURCES)
+arch-sources:
+	@echo $(SOURCES_$(ARCH))
+
 # The ACPI namespace, as bytes in a C array.
 build/dsdt.hex: guest-boot/dsdt.asl
 	@mkdir -p build

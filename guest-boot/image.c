@@ -105,9 +105,13 @@ static int64_t unpack(struct source *source, void *to, uint64_t len)
 static int64_t source_read(struct source *source, void *to, uint64_t len)
 {
 	uint64_t left = source->file->size - source->offset;
+	int64_t got;
 
-	if (source->compressed)
-		return unpack(source, to, len);
+	if (source->compressed) {
+		got = unpack(source, to, len);
+		source->gzip.next_out = NULL; /* it was the caller's */
+		return got;
+	}
 	if (len > left)
 		len = left;
 	if (boot_file_read(source->file, source->offset, to, len) < 0)
