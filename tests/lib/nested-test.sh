@@ -39,9 +39,8 @@ nested_test() {
 	exec "$here/../lib/nested" --tap "$here/jobs/$job"
 }
 
-nested_arm64_test() {
-	local gic=$1 kernel=build/kernels/arm64-cloud-6.1/vmlinuz zipped=build/nested/arm64-cloud-6.1.gz
-	shift
+arm64_prepare() {
+	local kernel=build/kernels/arm64-cloud-6.1/vmlinuz zipped=build/nested/arm64-cloud-6.1.gz
 	needs qemu-system-aarch64 qemu-system-arm
 	needs aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 	needs cpio cpio
@@ -56,6 +55,12 @@ nested_arm64_test() {
 		fi
 		flock build/arm64/.make make --no-print-directory -s arm64
 	} 2>&1 | sed 's/^/# /'
-	LODGE=$PWD/build/arm64/lodge exec "$here/../lib/nested" --arch arm64 --gic "$gic" --tap \
+}
+
+nested_arm64_test() {
+	local gic=$1
+	shift
+	arm64_prepare
+	LODGE=$PWD/build/arm64/lodge exec tests/lib/nested --arch arm64 --gic "$gic" --tap \
 		"$here/jobs/several" "$@"
 }

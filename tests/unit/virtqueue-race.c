@@ -13,7 +13,7 @@
 #define ROUNDS     200000
 #define ROUNDS_MAX (100 * ROUNDS) /* until the scheduler let both threads run */
 
-#define EDGE (UINT64_C(0xc0000000) - 64) /* 64 bytes before the hole */
+#define EDGE (RING_EDGE - 64) /* 64 bytes before the hole, or the end of RAM */
 
 /* What each field changes between. Alone each is harmless; together some are not. */
 static const uint64_t addresses[] = { RING_DATA, EDGE, RING_TABLE };

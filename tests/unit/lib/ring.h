@@ -9,16 +9,18 @@
 
 #include <linux/virtio_ring.h>
 
+#include "layout.h"
 #include "unit.h"
 #include "virtqueue.h"
 
 /* Where the fixture puts things; all of it in the low RAM of RING_MEMORY bytes. */
-#define RING_MEMORY (UINT64_C(0xc0000000) + MIB) /* 1 MiB of it above the hole */
-#define RING_DESC   UINT64_C(0x10000)
-#define RING_DRIVER UINT64_C(0x20000)
-#define RING_DEVICE UINT64_C(0x30000)
-#define RING_TABLE  UINT64_C(0x40000) /* room for indirect tables */
-#define RING_DATA   UINT64_C(0x100000)
+#define RING_MEMORY (UINT64_C(0xc0000000) + MIB) /* on x86, 1 MiB of it above the hole */
+#define RING_EDGE   (LAYOUT_LOW_RAM_MAX < RING_MEMORY ? LAYOUT_LOW_RAM_MAX : LAYOUT_RAM + RING_MEMORY)
+#define RING_DESC   (LAYOUT_RAM + UINT64_C(0x10000))
+#define RING_DRIVER (LAYOUT_RAM + UINT64_C(0x20000))
+#define RING_DEVICE (LAYOUT_RAM + UINT64_C(0x30000))
+#define RING_TABLE  (LAYOUT_RAM + UINT64_C(0x40000)) /* room for indirect tables */
+#define RING_DATA   (LAYOUT_RAM + UINT64_C(0x100000))
 #define RING_SIZE   8
 
 #define NEXT     VRING_DESC_F_NEXT
