@@ -13,8 +13,10 @@
  *
  * Source: ACPI specification 6.4, chapter 5; PCI Firmware specification 3.2, 4.1.2 (MCFG).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "boot-arch.h"
 #include "dsdt.hex"
@@ -250,6 +252,10 @@ int acpi_dump(const struct machine *machine, const char *directory)
 		{ "dsdt", area->dsdt, sizeof(area->dsdt) },
 	};
 
+	if (mkdir(directory, 0777) < 0 && errno != EEXIST) {
+		log_error("--dump-acpi: cannot make %s: %m", directory);
+		return -1;
+	}
 	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (dump_table(directory, tables[i].name, tables[i].table, tables[i].len) < 0)
 			return -1;

@@ -86,7 +86,7 @@ int gic_create(struct vm *vm)
 	uint32_t lines = PRIVATE_IRQS + LAYOUT_LINES;
 	int ret = create_v3(vm);
 
-	if (ret == -ENODEV) {
+	if (ret == -ENODEV && vm->arch.gic_fd < 0) {
 		ret = create_v2(vm);
 		if (ret == 0 && vm->cpus > GICV2_CPUS_MAX) {
 			log_error("--cpus: this host's interrupt controller (GICv2) has room for "

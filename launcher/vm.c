@@ -28,8 +28,7 @@ static int open_kvm(void)
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
-		log_error("/dev/kvm: %m; load kvm_intel or kvm_amd, or enable virtualization in "
-			  "the firmware");
+		log_error("/dev/kvm: %m; " ARCH_KVM_ABSENT);
 	else if (errno == EACCES || errno == EPERM)
 		log_error("/dev/kvm: %m; join the group that owns it (usually `kvm') or run as "
 			  "root");

@@ -8,7 +8,7 @@ tables() {
 	local label=$1 name hex
 	shift
 	rm -rf "$T/tables"
-	mkdir -p "$T/tables" "$T/dump"
+	mkdir "$T/tables"
 	lodge --dump-acpi "$T/dump" "$@" </dev/null
 	grep -v '^@' "$T/out" >"$T/tap"
 	relay "$label" "$T/tap"
@@ -46,9 +46,13 @@ resources() {
 like "$(resources VM00)" "86 09 00 01 00 00 B0 FE 00 02 00 00 89 06 00 .. 01 05 00 00 00" "VM00: at 0xFEB00000, GSI 5"
 like "$(resources VM16)" "86 09 00 01 00 00 B1 FE 00 02 00 00 89 06 00 .. 01 17 00 00 00" "VM16: at 0xFEB10000, GSI 23"
 
-lodge --dump-acpi "$T/absent" "$guests/acpi.elf" </dev/null
-is "$status" 1 "--dump-acpi into no directory: exit status 1"
-like "$(<"$T/err")" "--dump-acpi: cannot write .*absent/rsdp.dat: No such file" "and says which file"
+lodge --dump-acpi "$T/absent/too" "$guests/acpi.elf" </dev/null
+is "$status" 1 "--dump-acpi where no directory can be: exit status 1"
+like "$(<"$T/err")" "--dump-acpi: cannot make .*absent/too: No such file" "and says which"
+touch "$T/file"
+lodge --dump-acpi "$T/file" "$guests/acpi.elf" </dev/null
+is "$status" 1 "--dump-acpi into a file: exit status 1"
+like "$(<"$T/err")" "--dump-acpi: cannot write .*file/rsdp.dat: Not a directory" "and says which"
 lodge --dump-acpi "$T/dump" --transport mmio-cmdline "$guests/acpi.elf" </dev/null
 is "$status" 1 "--dump-acpi without ACPI: exit status 1"
 like "$(<"$T/err")" "there are no ACPI tables" "and says why"

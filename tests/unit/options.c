@@ -78,6 +78,8 @@ static void defaults(void **state)
 	assert_int_equal(options.memory, 512 * MIB);
 	assert_int_equal(options.cpus, 1);
 	assert_int_equal(options.transport, TRANSPORT_PCI);
+	assert_false(options.transport_given);
+	assert_null(options.boot.dump);
 	assert_false(options.verbose);
 	assert_string_equal(options.boot.kernel, "vmlinuz");
 	assert_null(options.boot.initrd);
@@ -105,9 +107,12 @@ static void every_option(void **state)
 	assert_string_equal(options.boot.initrd, "i");
 	assert_true(options.verbose);
 	assert_int_equal(options.transport, TRANSPORT_MMIO_CMDLINE);
+	assert_true(options.transport_given);
 	assert_false(options.boot.virtio_console);
 	assert_devices("console0 rng0 block0 net0");
 
+	parse_well("--dump-acpi tables vmlinuz");
+	assert_string_equal(options.boot.dump, "tables");
 	parse_well("--transport=pci -m 64M -m 128M vmlinuz"); /* the last word counts */
 	assert_int_equal(options.transport, TRANSPORT_PCI);
 	assert_int_equal(options.memory, 128 * MIB);

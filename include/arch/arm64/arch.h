@@ -24,6 +24,9 @@ struct kernel_arch {
 	uint64_t fdt; /* guest-physical: LAYOUT_FDT_MAX bytes for the device tree */
 };
 
+/* For vm.c: what to do where there is no /dev/kvm. */
+#define ARCH_KVM_ABSENT "this kernel must have KVM, and have been started at EL2"
+
 /* For options.c; the transports in the order of enum transport. */
 #define ARCH_KERNELS    "Image, also gzip-compressed"
 #define ARCH_TRANSPORTS "pci|mmio"

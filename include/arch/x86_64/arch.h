@@ -34,6 +34,9 @@ struct kernel_arch {
 	struct setup_header setup; /* a bzImage's own; zero for ELF */
 };
 
+/* For vm.c: what to do where there is no /dev/kvm. */
+#define ARCH_KVM_ABSENT "load kvm_intel or kvm_amd, or enable virtualization in the firmware"
+
 /* For options.c; the transports in the order of enum transport. */
 #define ARCH_KERNELS    "bzImage or ELF"
 #define ARCH_TRANSPORTS "pci|mmio|mmio-cmdline"

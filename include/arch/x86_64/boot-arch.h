@@ -24,7 +24,7 @@ uint8_t boot_checksum(const void *bytes, size_t len);
 void acpi_write(const struct machine *machine);
 
 /*
- * Write the tables in guest memory to files in `directory`, which must exist:
+ * Write the tables in guest memory to files in `directory`, made if it is not there:
  * "rsdp.dat", "facp.dat" and so on, as iasl -d takes them. 0 or -1, printing
  * the reason.
  */
