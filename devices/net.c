@@ -504,7 +504,6 @@ static bool choice(unsigned index, const char **syntax, const char **help)
 static const struct sandbox_rule needs[] = {
 	SANDBOX_CALL(readv),
 	SANDBOX_CALL(writev),
-	SANDBOX_CALL(recvfrom), /* news of the interface */
 	SANDBOX_END,
 };
 
