@@ -3,4 +3,4 @@
 # are in jobs/.
 
 . "$(dirname "$0")/../lib/nested-test.sh"
-nested_arm64_test 3 arm64:3 disk:pci,mmio network:pci,queues endings console
+nested_arm64_test 3 arm64:3 disk:pci,mmio network:pci,queues devices endings console
