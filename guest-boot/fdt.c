@@ -79,11 +79,6 @@ static void put_string(struct tree *tree, const char *name, const char *value)
 	note(tree, fdt_property_string(tree->blob, name, value));
 }
 
-static void put_u64(struct tree *tree, const char *name, uint64_t value)
-{
-	note(tree, fdt_property_u64(tree->blob, name, value));
-}
-
 static void put_cells(struct tree *tree, const char *name, const uint32_t *cells, unsigned count)
 {
 	fdt32_t *to;
@@ -149,8 +144,10 @@ static void add_chosen(struct tree *tree, const struct initrd *initrd, const cha
 	put_string(tree, "bootargs", cmdline);
 	put_string(tree, "stdout-path", console);
 	if (initrd->size) {
-		put_u64(tree, "linux,initrd-start", initrd->gpa);
-		put_u64(tree, "linux,initrd-end", initrd->gpa + initrd->size);
+		/* One cell each: below 4 GiB, that is what the schema asks for. */
+		_Static_assert(LAYOUT_INITRD_MAX < UINT32_MAX, "an initrd's end fits a cell");
+		PUT_CELLS(tree, "linux,initrd-start", LOW(initrd->gpa));
+		PUT_CELLS(tree, "linux,initrd-end", LOW(initrd->gpa + initrd->size));
 	}
 	add_seeds(tree);
 	end(tree);
