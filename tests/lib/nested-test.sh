@@ -61,6 +61,6 @@ nested_arm64_test() {
 	local gic=$1
 	shift
 	arm64_prepare
-	LODGE=$PWD/build/arm64/lodge exec tests/lib/nested --arch arm64 --gic "$gic" --tap \
+	LODGE=$PWD/build/arm64/lodge exec tests/lib/nested --arch arm64 --gic "$gic" --timeout 900 --tap \
 		"$here/jobs/several" "$@"
 }
