@@ -178,18 +178,20 @@ static int prepare_pair(const struct vhost_pair *pair, const struct virtio_devic
 {
 	const struct memory_region *regions[] = { &device->memory->low, &device->memory->high };
 	uint64_t features = device->accepted & RING_FEATURES;
-	struct {
+	/* The table, and room for the regions that follow it. */
+	union {
 		struct vhost_memory table;
-		struct vhost_memory_region region[2];
+		uint8_t room[sizeof(struct vhost_memory) + 2 * sizeof(struct vhost_memory_region)];
 	} memory = { 0 };
 
 	for (unsigned i = 0; i < 2; i++)
 		if (regions[i]->size)
-			memory.region[memory.table.nregions++] = (struct vhost_memory_region){
-				.guest_phys_addr = regions[i]->gpa,
-				.memory_size = regions[i]->size,
-				.userspace_addr = (uintptr_t)regions[i]->host,
-			};
+			memory.table.regions[memory.table.nregions++] =
+				(struct vhost_memory_region){
+					.guest_phys_addr = regions[i]->gpa,
+					.memory_size = regions[i]->size,
+					.userspace_addr = (uintptr_t)regions[i]->host,
+				};
 	if (ioctl(pair->fd, VHOST_SET_MEM_TABLE, &memory) < 0 ||
 	    ioctl(pair->fd, VHOST_SET_FEATURES, &features) < 0)
 		return -errno;
