@@ -115,8 +115,12 @@ static int walk_indirect(struct virtqueue *vq, struct chain *chain, const struct
 		return broken(vq, "indirect descriptor that has a next one");
 	if (desc->len == 0 || desc->len % sizeof(struct vring_desc))
 		return broken(vq, "indirect table of an odd length");
+	/* No driver's table lies across its own numbers; one that did could not
+	 * be read whole. */
+	if (desc->addr % _Alignof(struct vring_desc))
+		return broken(vq, "indirect table is not aligned");
 	table = memory_at(vq->memory, desc->addr, desc->len);
-	if (!table || desc->addr % 2)
+	if (!table)
 		return broken(vq, "indirect table outside RAM");
 
 	/* chain_add() bounds the walk: a loop ends as a chain too long. */

@@ -136,6 +136,11 @@ static void indirect_at_odd_address(void)
 	put_table(4);
 	q->desc[0].address++;
 }
+static void indirect_across_its_numbers(void)
+{
+	put_table(4);
+	q->desc[0].address += 4;
+}
 static void indirect_with_next(void)
 {
 	put_table(4);
@@ -197,6 +202,7 @@ static const struct {
 	{ false, "over the end of RAM", indirect_outside },
 	{ false, "of 4 GiB", indirect_of_four_gib },
 	{ false, "at an odd address", indirect_at_odd_address },
+	{ false, "at one of 4 modulo 8", indirect_across_its_numbers },
 	{ false, "with a next one", indirect_with_next },
 	{ false, "with a loop", indirect_loop },
 	{ false, "a chain that leaves its table", indirect_leaves_its_table },
@@ -267,6 +273,15 @@ static void attack_net(void)
 	put(0, t->data, 64, 0, 0);
 	offer_raw(q, 0);
 	expect_survival(t, true, "a readable receive buffer");
+	begin(2, ~0ull);
+	put(0, t->data, 1, NEXT, 1);
+	put(1, t->data + 64, 1, WRITE, 0);
+	offer_raw(q, 0);
+	expect_survival(t, true, "a command of one byte");
+	begin(2, ~0ull);
+	put(0, t->data, 64, 0, 0);
+	offer_raw(q, 0);
+	expect_survival(t, true, "a command without room for an answer");
 }
 
 /* Chains that are legal and useless: given back, and nothing else happens. */
@@ -308,7 +323,7 @@ static void attack(struct target *target)
 	else if (t->type == VIRTIO_NET)
 		attack_net();
 	if (t->type != VIRTIO_BLOCK)
-		attack_harmlessly(t->queues - 1);
+		attack_harmlessly(t->type == VIRTIO_RNG ? 0 : 1);
 }
 
 int main(void)

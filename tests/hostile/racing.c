@@ -10,7 +10,7 @@
  */
 #include "hostile.h"
 
-enum { LIVES = 60, KICKS = 40, DESCS = 16, LONG = 256, SENTINEL = 0x5e5e5e5e };
+enum { LIVES = 30, KICKS = 40, DESCS = 16, LONG = 256, SENTINEL = 0x5e5e5e5e };
 
 static struct target *volatile victim; /* whose rings to rewrite; NULL: none */
 static volatile unsigned victim_queue;

@@ -15,6 +15,6 @@ for transport in pci mmio; do
 	chains=$(sed -n 's/.*"console0 queue 0".*"chains": \([0-9]*\).*/\1/p' "$T/stats")
 	batches=$(sed -n 's/.*"console0 queue 0".*"batches": \([0-9]*\).*/\1/p' "$T/stats")
 	ok "$transport: $chains useless buffers in $batches batches, of 128 at most on average" \
-		[ "$chains" -gt 20000 -a "$chains" -le $((128 * batches)) ]
+		[ "$chains" -gt 10000 -a "$chains" -le $((128 * batches)) ]
 done
 plan

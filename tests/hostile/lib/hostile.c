@@ -103,7 +103,7 @@ void targets_find(void)
 	add_target("rng", VIRTIO_RNG, 1);
 	add_target("block", VIRTIO_BLOCK, 1);
 	add_target("console", VIRTIO_CONSOLE, 2);
-	add_target("net", VIRTIO_NET, 2);
+	add_target("net", VIRTIO_NET, 3); /* the last one takes commands */
 	ok(target_count > 0, "%u devices to attack", target_count);
 }
 

@@ -11,7 +11,7 @@
 
 #include "block.h"
 
-enum { TARGET_QUEUES = 2, RING_MAX = 256, DATA = 65536 };
+enum { TARGET_QUEUES = 3, RING_MAX = 256, DATA = 65536 };
 enum { NET_F_MAC = 5, NET_F_MRG_RXBUF = 15, NET_HEADER = 12 };
 
 struct target {
@@ -58,7 +58,7 @@ void expect_survival(struct target *t, bool breaks, const char *what);
 /* Does the device read the buffers of this queue (or write them)? */
 static inline bool queue_reads(const struct target *t, unsigned i)
 {
-	return t->type == VIRTIO_BLOCK || (t->type != VIRTIO_RNG && i == 1);
+	return t->type == VIRTIO_BLOCK || (t->type != VIRTIO_RNG && i > 0);
 }
 
 /* Offer the chain at `head` and ring the bell, wanted or not. */
