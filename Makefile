@@ -72,6 +72,7 @@ $(BUILD)/obj/launcher/sandbox.o: $(BUILD)/syscalls.h
 include tests/guests/rules.mk
 include tests/hostile/rules.mk
 include tests/unit/rules.mk
+include tests/fuzz/rules.mk
 
 # The same program, watching itself; for the tests.
 asan:
@@ -114,6 +115,7 @@ help:
 	@echo "make asan     build build/asan/lodge, with AddressSanitizer and UBSan"
 	@echo "make arm64    cross-build build/arm64/lodge; ARCH=arm64 CROSS_COMPILE=... also does"
 	@echo "make guests   build the tests' bare-metal guests"
+	@echo "make fuzz     fuzz each target for FUZZ_SECONDS (60); FUZZ_TARGETS: only these"
 	@echo "make bench    measure beside QEMU"
 	@echo "make install  into PREFIX (/usr/local)"
 	@echo "make format   clang-format all sources"
