@@ -42,6 +42,9 @@ int memory_create(struct memory *memory, uint64_t size, uint64_t low_max);
 
 void memory_free(struct memory *memory);
 
+/* Warn if our control group has less memory than `size` bytes (limits.c). Main. */
+void memory_warn_of_limit(uint64_t size);
+
 /* Keep it out of core dumps of ours (madvise(2), MADV_DONTDUMP). Main. 0 or -errno. */
 int memory_hide(const struct memory *memory);
 

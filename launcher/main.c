@@ -141,8 +141,10 @@ static int set_up_loop(struct lodge *lodge)
 
 static int set_up_memory(struct lodge *lodge)
 {
-	int ret = memory_create(&lodge->memory, lodge->options.memory, LAYOUT_LOW_RAM_MAX);
+	int ret;
 
+	memory_warn_of_limit(lodge->options.memory);
+	ret = memory_create(&lodge->memory, lodge->options.memory, LAYOUT_LOW_RAM_MAX);
 	if (ret == 0 && !lodge->options.dump_memory)
 		ret = memory_hide(&lodge->memory);
 	if (ret < 0)

@@ -35,6 +35,7 @@ const struct sandbox_rule sandbox_build_rules[] = {
 	SANDBOX_CALL(ioctl),
 
 	/* The search for leaks. */
+	SANDBOX_CALL(getdents),
 	SANDBOX_CALL(getdents64),
 	SANDBOX_CALL(clone),
 	SANDBOX_CALL(wait4),

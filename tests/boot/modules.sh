@@ -14,7 +14,7 @@ guest_modules="virtio_pci virtio_mmio virtio_console virtio_rng virtio_blk
 # The outer machine: its devices and root, and then what it has for Lodge.
 # shellcheck disable=SC2034
 outer_modules="virtio_pci virtio_console 9pnet_virtio 9p overlay
-	kvm_amd tun vhost_net loop crc32c_generic ext4"
+	kvm_amd tun vhost_net bridge loop dm_mod crc32c_generic ext4"
 
 # module_files TREE NAME...: the files of these modules and of all they depend
 # on, relative to TREE (a lib/modules/VERSION directory with a modules.dep),

@@ -21,8 +21,11 @@ traces() {
 }
 before=$(TMPDIR=$T/tmp traces)
 
-# How many threads and open files a lodge has whose guest waits.
-inventory() { echo "$(ls /proc/$pid/task | wc -l) threads, $(ls /proc/$pid/fd | wc -l) files"; }
+# How many threads (but for those the kernel adds as it likes) and open files a lodge
+# has whose guest waits.
+inventory() {
+	echo "$(grep -l '^lodge' /proc/$pid/task/*/comm | wc -l) threads, $(ls /proc/$pid/fd | wc -l) files"
+}
 
 wrong=0
 # expect HOW STATUS

@@ -6,6 +6,7 @@
  *     r SECTOR COUNT    read that many sectors       "r SECTOR COUNT: ok CKSUM"
  *     w SECTOR COUNT    write them                   "w SECTOR COUNT: ok"
  *     f                 flush                        "f: ok"
+ *     t MIB             touch that much memory       "t MIB: ok"
  *     q                 power off
  *
  * or "error" in place of "ok", or "silence" if no answer comes.
@@ -49,6 +50,14 @@ static uint64_t next_number(const char **at)
 	return n;
 }
 
+/* A byte of each page, from 16 MiB on, beyond our own. */
+static void touch(const char *line, uint64_t mebibytes)
+{
+	for (uint64_t i = 0; i < mebibytes << 20; i += 4096)
+		*(volatile uint8_t *)(uintptr_t)((16 << 20) + i) = 1;
+	print("%s: ok\n", line);
+}
+
 static void obey(const char *line)
 {
 	const char *at = line;
@@ -57,6 +66,10 @@ static void obey(const char *line)
 	unsigned type = line[0] == 'r' ? BLOCK_IN : line[0] == 'w' ? BLOCK_OUT : BLOCK_FLUSH;
 	uint8_t status;
 
+	if (line[0] == 't') {
+		touch(line, sector);
+		return;
+	}
 	if (length > LONGEST)
 		length = LONGEST;
 	for (uint32_t i = 0; type == BLOCK_OUT && i < length; i++)

@@ -6,7 +6,8 @@
 #     nested_arm64_test 2|3 JOB...
 #
 # The first sees that everything is there that the job tests/boot/jobs/JOB needs, with
-# the kernels FLAVOUR..., runs it, and passes its TAP on. The second does the same
+# the kernels FLAVOUR..., runs it with the words of $job_arguments, and passes its TAP
+# on. The second does the same
 # for several jobs in one arm64 machine, with a GIC of that version.
 
 set -eu
@@ -36,7 +37,8 @@ nested_test() {
 	needs cpio cpio
 	"$here/fetch-kernel" "$@" 2>&1 | sed 's/^/# /'
 	"$here/make-initrd" "$@" 2>&1 | sed 's/^/# /'
-	exec "$here/../lib/nested" --tap "$here/jobs/$job"
+	# shellcheck disable=SC2086  # a list of words
+	exec "$here/../lib/nested" --tap "$here/jobs/$job" ${job_arguments:-}
 }
 
 arm64_prepare() {

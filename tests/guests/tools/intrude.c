@@ -4,7 +4,7 @@
  *
  *     intrude PID THREAD-NAME CALL
  *
- * The thread is stopped wherever it waits, sent through the same `syscall`
+ * The thread is stopped where it waits, sent through the same `syscall`
  * instruction once more with our registers, and put back as it was; a process
  * whose sandbox has no objection goes on as if nothing had happened. Prints
  * what the call returned. What becomes of the process is for others to see.
@@ -143,15 +143,49 @@ static long argument(pid_t thread, long stack, long value)
 	return value;
 }
 
-/* Where the thread waits it has just executed `syscall`; int $0x80 is as long. */
+static bool is_syscall(pid_t thread, long address)
+{
+	return (ptrace(PTRACE_PEEKTEXT, thread, address, 0) & 0xffff) == 0x050f;
+}
+
+static void go_to_next_call(pid_t thread)
+{
+	if (ptrace(PTRACE_SYSCALL, thread, 0, 0) < 0)
+		fail("PTRACE_SYSCALL");
+	if (wait_for_stop(thread) != (SIGTRAP | 0x80)) {
+		fprintf(stderr, "intrude: the thread stopped elsewhere\n");
+		exit(1);
+	}
+}
+
+/* Stop it behind a `syscall`, with what it needs to go on as if nothing had been. */
+static void stop_behind_call(pid_t thread, struct user_regs_struct *saved)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, thread, 0, saved) < 0)
+		fail("PTRACE_GETREGS");
+	if (is_syscall(thread, (long)saved->rip - 2))
+		return;
+	/* It was busy elsewhere: its next call is skipped, and made again later. */
+	go_to_next_call(thread);
+	if (ptrace(PTRACE_GETREGS, thread, 0, saved) < 0)
+		fail("PTRACE_GETREGS");
+	regs = *saved;
+	regs.orig_rax = ~0UL;
+	if (ptrace(PTRACE_SETREGS, thread, 0, &regs) < 0)
+		fail("PTRACE_SETREGS");
+	go_to_next_call(thread);
+	saved->rip -= 2;
+	saved->rax = saved->orig_rax;
+	saved->orig_rax = ~0UL;
+}
+
+/* The address of an instruction that makes a call; int $0x80 is as long as `syscall`. */
 static long instruction(pid_t thread, long address, bool i386)
 {
 	long word = ptrace(PTRACE_PEEKTEXT, thread, address, 0);
 
-	if ((word & 0xffff) != 0x050f) {
-		fprintf(stderr, "intrude: the thread does not wait in a system call\n");
-		exit(1);
-	}
 	if (i386 && ptrace(PTRACE_POKETEXT, thread, address, (word & ~0xffffL) | 0x80cd) < 0)
 		fail("PTRACE_POKETEXT");
 	return address;
@@ -173,11 +207,11 @@ int main(int argc, char **argv)
 	    ptrace(PTRACE_INTERRUPT, thread, 0, 0) < 0)
 		fail("ptrace");
 	wait_for_stop(thread);
+	stop_behind_call(thread, &saved);
 
-	if (ptrace(PTRACE_GETREGS, thread, 0, &saved) < 0)
+	if (ptrace(PTRACE_GETREGS, thread, 0, &regs) < 0)
 		fail("PTRACE_GETREGS");
-	regs = saved;
-	regs.rip = (unsigned long)instruction(thread, (long)saved.rip - 2, attempt->i386);
+	regs.rip = (unsigned long)instruction(thread, (long)regs.rip - 2, attempt->i386);
 	regs.orig_rax = ~0UL; /* nothing to restart */
 	regs.rax = (unsigned long)attempt->number;
 	regs.rdi = (unsigned long)argument(thread, (long)saved.rsp, attempt->arguments[0]);
@@ -190,14 +224,8 @@ int main(int argc, char **argv)
 		fail("PTRACE_SETREGS");
 
 	/* To its entry, and to its exit. */
-	for (unsigned i = 0; i < 2; i++) {
-		if (ptrace(PTRACE_SYSCALL, thread, 0, 0) < 0)
-			fail("PTRACE_SYSCALL");
-		if (wait_for_stop(thread) != (SIGTRAP | 0x80)) {
-			fprintf(stderr, "intrude: the thread stopped elsewhere\n");
-			return 1;
-		}
-	}
+	go_to_next_call(thread);
+	go_to_next_call(thread);
 	if (ptrace(PTRACE_GETREGS, thread, 0, &regs) < 0)
 		fail("PTRACE_GETREGS");
 	printf("%lld\n", (long long)regs.rax);
