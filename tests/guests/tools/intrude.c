@@ -28,6 +28,10 @@
 
 #define SCRATCH 4096 /* below the stack pointer, beyond what a frame without a name uses */
 
+/* The bytes of two instructions, as a little-endian number. */
+#define SYSCALL 0x050f
+#define INT_80  0x80cd
+
 /* An argument that is a file's name, or whatever else lies in memory. */
 #define NAME_OF_FILE    -1
 #define NAME_OF_PROGRAM -2
@@ -145,7 +149,7 @@ static long argument(pid_t thread, long stack, long value)
 
 static bool is_syscall(pid_t thread, long address)
 {
-	return (ptrace(PTRACE_PEEKTEXT, thread, address, 0) & 0xffff) == 0x050f;
+	return (ptrace(PTRACE_PEEKTEXT, thread, address, 0) & 0xffff) == SYSCALL;
 }
 
 static void go_to_next_call(pid_t thread)
@@ -181,20 +185,20 @@ static void stop_behind_call(pid_t thread, struct user_regs_struct *saved)
 	saved->orig_rax = ~0UL;
 }
 
-/* The address of an instruction that makes a call; int $0x80 is as long as `syscall`. */
-static long instruction(pid_t thread, long address, bool i386)
+/* Turn the `syscall` there into an int $0x80, which is as long, or back. */
+static void replace_instruction(pid_t thread, long address, long with)
 {
 	long word = ptrace(PTRACE_PEEKTEXT, thread, address, 0);
 
-	if (i386 && ptrace(PTRACE_POKETEXT, thread, address, (word & ~0xffffL) | 0x80cd) < 0)
+	if (ptrace(PTRACE_POKETEXT, thread, address, (word & ~0xffffL) | with) < 0)
 		fail("PTRACE_POKETEXT");
-	return address;
 }
 
 int main(int argc, char **argv)
 {
 	struct user_regs_struct saved, regs;
 	const struct attempt *attempt;
+	long instruction;
 	pid_t thread;
 
 	if (argc != 4) {
@@ -211,7 +215,10 @@ int main(int argc, char **argv)
 
 	if (ptrace(PTRACE_GETREGS, thread, 0, &regs) < 0)
 		fail("PTRACE_GETREGS");
-	regs.rip = (unsigned long)instruction(thread, (long)regs.rip - 2, attempt->i386);
+	regs.rip -= 2;
+	instruction = (long)regs.rip;
+	if (attempt->i386)
+		replace_instruction(thread, instruction, INT_80);
 	regs.orig_rax = ~0UL; /* nothing to restart */
 	regs.rax = (unsigned long)attempt->number;
 	regs.rdi = (unsigned long)argument(thread, (long)saved.rsp, attempt->arguments[0]);
@@ -226,6 +233,8 @@ int main(int argc, char **argv)
 	/* To its entry, and to its exit. */
 	go_to_next_call(thread);
 	go_to_next_call(thread);
+	if (attempt->i386)
+		replace_instruction(thread, instruction, SYSCALL);
 	if (ptrace(PTRACE_GETREGS, thread, 0, &regs) < 0)
 		fail("PTRACE_GETREGS");
 	printf("%lld\n", (long long)regs.rax);
