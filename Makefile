@@ -32,7 +32,7 @@ SOURCES := $(SOURCES_$(ARCH)) $(filter-out $(SOURCES_x86_64) $(SOURCES_arm64) $(
 	$(wildcard launcher/*.c devices/*.c guest-boot/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
-.PHONY: all asan arm64 demo check bench install clean format help
+.PHONY: all asan arm64 demo check soak bench install clean format help
 
 all: $(BUILD)/lodge
 
@@ -93,6 +93,11 @@ demo:
 check:
 	@tests/check
 
+# A thousand starts here, fifty in the nested machine; some minutes.
+soak: all guests
+	@STARTS=1000 tests/faults/soak.t
+	@STARTS=50 tests/boot/soak.t
+
 bench: all guests
 	@tests/bench/startup
 	@tests/bench/network-native
@@ -116,6 +121,7 @@ help:
 	@echo "make arm64    cross-build build/arm64/lodge; ARCH=arm64 CROSS_COMPILE=... also does"
 	@echo "make guests   build the tests' bare-metal guests"
 	@echo "make fuzz     fuzz each target for FUZZ_SECONDS (60); FUZZ_TARGETS: only these"
+	@echo "make soak     start and end guests a thousand times, and look what is left behind"
 	@echo "make bench    measure beside QEMU"
 	@echo "make install  into PREFIX (/usr/local)"
 	@echo "make format   clang-format all sources"

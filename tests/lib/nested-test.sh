@@ -7,8 +7,8 @@
 #
 # The first sees that everything is there that the job tests/boot/jobs/JOB needs, with
 # the kernels FLAVOUR..., runs it with the words of $job_arguments, and passes its TAP
-# on. The second does the same
-# for several jobs in one arm64 machine, with a GIC of that version.
+# on. The second does the same for several jobs in one arm64 machine, with a GIC of
+# that version.
 
 set -eu
 
