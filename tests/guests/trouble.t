@@ -23,14 +23,30 @@ frames_at() {
 # queue LIMIT RATE: what leaves $narrow has to wait in a queue of so many bytes.
 queue() { tc qdisc replace dev "$narrow" root tbf rate "$2" burst 10kb limit "$1"; }
 
+# settle: an interface that comes up carries nothing before the kernel has seen so,
+# nor does a bridge over it.
+settle() {
+	local state end=$((SECONDS + LIMIT))
+	while [ $SECONDS -lt $end ]; do
+		state=$(ip -d -o link show dev "$iface")
+		case $state in
+		*" state UP "*"bridge_slave state forwarding"*) return ;;
+		*bridge_slave*) ;;
+		*" state UP "*) return ;;
+		esac
+	done
+}
+
 # do_step WHAT: what the guest asks for.
 do_step() {
 	case $1 in
 	slow) queue 4mb 100kbit ;;
+	stuck) queue 4mb 8bit ;;
 	lossy) queue 5kb 8kbit ;;
 	fast) queue 4mb 10gbit ;;
 	down) ip link set "$iface" down ;;
-	up) ip link set "$iface" up ;;
+	up) ip link set "$iface" up && settle ;;
+	settle) settle ;;
 	count)
 		counted=$(timeout "$LIMIT" cat <&9)
 		wait $other

@@ -236,11 +236,11 @@ static bool finish(unsigned sent)
 }
 
 /* A ring of frames into a wire that has no room for all; returns how many still wait. */
-static unsigned overfill(void)
+static unsigned overfill(const char *how)
 {
 	unsigned sent, done = 1;
 
-	host("slow");
+	host(how);
 	sent = send_ring();
 	ok(finish(1), "of %u frames it takes the first", sent);
 	/* That takes longer than all would need, if there were room or they were dropped. */
@@ -256,8 +256,9 @@ static void check_slow(void)
 {
 	unsigned waiting;
 
+	host("settle");
 	ok(echo('E', 60), "a frame there and back");
-	waiting = overfill();
+	waiting = overfill("slow");
 	host("fast");
 	ok(finish(waiting), "the others when there is room");
 	ok(echo('E', 60), "and a frame goes there and back again");
@@ -290,7 +291,7 @@ static void check_deleted(void)
 	unsigned waiting;
 
 	ok(echo('E', 60), "a frame there and back");
-	waiting = overfill();
+	waiting = overfill("stuck");
 	host("delete");
 	ok(poll_until(!(config16(&v, 6) & 1)), "the link goes down");
 	ok(finish(waiting), "what waited comes back");
