@@ -144,6 +144,11 @@ static void nets(void **state)
 		"tap=t0,mac=fE:dc:BA:98:76:54",
 		"tap,queues=8",
 		"fd=0",
+		"packet=eth0",
+		"passt",
+		"passt=/run/user/1000/passt,,1.socket,mac=02:00:00:00:00:01",
+		"vhost",
+		"vhost=t0,queues=4",
 		"fd=17,queues=1,mac=02:00:00:00:00:01",
 	};
 
@@ -175,6 +180,18 @@ static void wrong_nets(void **state)
 	refuse(&net_device, "fd=-1", "'-1'");
 	refuse(&net_device, "fd=99999999999999999999", "'99999999999999999999'");
 	refuse(&net_device, "fd=5,queues=2", "fd=N has only one");
+	refuse(&net_device, "packet", "''");
+	refuse(&net_device, "packet=", "''");
+	refuse(&net_device, "packet=sixteen-letters-", "'sixteen-letters-'");
+	refuse(&net_device, "packet=eth0,queues=2", "packet=IFNAME has only one");
+	refuse(&net_device, "passt=", "''");
+	refuse(&net_device,
+	       "passt=/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/"
+	       "0123456789/0123456789/0123456789/012345678",
+	       "1 to 107 characters");
+	refuse(&net_device, "passt,queues=2", "passt[=SOCKET] has only one");
+	refuse(&net_device, "vhost=", "''");
+	refuse(&net_device, "vhost,queues=9", "'9'");
 	refuse(&net_device, "tap,bogus", "'bogus'");
 	refuse(&net_device, "tap,mac", "'mac'");
 	refuse(&net_device, "tap,busy-poll", "'busy-poll'");
