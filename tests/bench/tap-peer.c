@@ -4,8 +4,8 @@
  * does the guest's work itself, as the ceiling to compare with.
  *
  *   tap-peer run TAP COUNT transmit|receive|receive-live|echo PROGRAM [ARG]...
- *   tap-peer write TAP COUNT        plain writev() into the tap
- *   tap-peer uring TAP COUNT DEPTH  io_uring, DEPTH writes a submission
+ *   tap-peer write TAP COUNT BYTES        plain writev() into the tap
+ *   tap-peer uring TAP COUNT BYTES DEPTH  io_uring, DEPTH writes a submission
  *   tap-peer uring-fixed ...        the same with the tap as a registered file
  *   tap-peer read TAP COUNT         plain read() from the tap
  *   tap-peer read-live TAP COUNT [spin]  the same while frames arrive, beside a
@@ -56,7 +56,7 @@ static const char *tap;
 static unsigned count;
 static bool is_live; /* frames arrive while they are counted */
 static pid_t machine;
-static uint8_t packet[HEADER + FRAME];
+static uint8_t packet[HEADER + 65536];
 static uint8_t *const frame = packet + HEADER;
 
 static void give_up(const char *what)
@@ -350,21 +350,22 @@ static int open_tap(void)
 	return fd;
 }
 
-static void write_all(void)
+static void write_all(size_t bytes)
 {
-	struct iovec iov = { packet, sizeof(packet) };
+	struct iovec iov = { packet, HEADER + bytes };
 	struct counters before = read_counters();
 	int fd = open_tap();
 	uint64_t begin = now();
 
 	for (unsigned i = 0; i < count; i++)
-		if (writev(fd, &iov, 1) != sizeof(packet))
+		if (writev(fd, &iov, 1) != (ssize_t)iov.iov_len)
 			give_up("writev");
 	report(before, count, 0, (double)(now() - begin) / 1e9, "");
 }
 
-static void uring_all(unsigned depth, bool fixed)
+static void uring_all(size_t bytes, unsigned depth, bool fixed)
 {
+	unsigned size = (unsigned)(HEADER + bytes);
 	struct counters before = read_counters();
 	struct io_uring ring;
 	int fd = open_tap();
@@ -383,7 +384,7 @@ static void uring_all(unsigned depth, bool fixed)
 		for (unsigned i = 0; i < n; i++) {
 			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
 
-			io_uring_prep_write(sqe, fixed ? 0 : fd, packet, sizeof(packet), 0);
+			io_uring_prep_write(sqe, fixed ? 0 : fd, packet, size, 0);
 			if (fixed)
 				sqe->flags |= IOSQE_FIXED_FILE;
 		}
@@ -391,7 +392,7 @@ static void uring_all(unsigned depth, bool fixed)
 			give_up("io_uring_submit_and_wait");
 		io_uring_for_each_cqe(&ring, head, cqe)
 		{
-			if (cqe->res != sizeof(packet)) {
+			if (cqe->res != (int)size) {
 				errno = -cqe->res;
 				give_up("write");
 			}
@@ -422,7 +423,7 @@ static void read_all(void)
 	for (unsigned i = 0; i < count;) {
 		ssize_t n = read(fd, buffer, sizeof(buffer));
 
-		if (n == sizeof(packet))
+		if (n == HEADER + FRAME)
 			i++;
 		else if (n >= 0 || errno != EAGAIN || poll(&pollfd, 1, -1) != 1)
 			give_up("read");
@@ -430,12 +431,17 @@ static void read_all(void)
 	report(before, 0, count, (double)(now() - begin) / 1e9, "");
 }
 
+static unsigned number(const char *text)
+{
+	return (unsigned)strtoul(text, NULL, 10);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 4)
 		give_up("usage: tap-peer run|write|uring|uring-fixed|read TAP COUNT ...");
 	tap = argv[2];
-	count = (unsigned)strtoul(argv[3], NULL, 10);
+	count = number(argv[3]);
 	memcpy(frame, "\2\0\0\0\0\2\2\0\0\0\0\1\x88\xb5", 14);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGALRM, out_of_patience);
@@ -444,12 +450,12 @@ int main(int argc, char **argv)
 		  (argc > 4 && strcmp(argv[4], "receive-live") == 0);
 	if (strcmp(argv[1], "run") == 0 && argc > 5)
 		run(argv[4], argv + 5);
-	else if (strcmp(argv[1], "write") == 0)
-		write_all();
-	else if (strcmp(argv[1], "uring") == 0 && argc == 5)
-		uring_all((unsigned)strtoul(argv[4], NULL, 10), false);
-	else if (strcmp(argv[1], "uring-fixed") == 0 && argc == 5)
-		uring_all((unsigned)strtoul(argv[4], NULL, 10), true);
+	else if (strcmp(argv[1], "write") == 0 && argc == 5)
+		write_all(number(argv[4]));
+	else if (strcmp(argv[1], "uring") == 0 && argc == 6)
+		uring_all(number(argv[4]), number(argv[5]), false);
+	else if (strcmp(argv[1], "uring-fixed") == 0 && argc == 6)
+		uring_all(number(argv[4]), number(argv[5]), true);
 	else if (strncmp(argv[1], "read", 4) == 0) {
 		if (argc > 4)
 			begin_thread(spin);
