@@ -5,7 +5,8 @@
  * ring ahead of the packets, until the next would fit, and give readv() all of
  * them; what it did not use stays held for the one after. The packets of a
  * round are published together, with at most one interrupt: "interrupt only
- * when no more packets are waiting", without waiting for anything.
+ * when no more packets are waiting", without waiting for anything. A driver that
+ * looks by itself meanwhile finds every quarter of a ring.
  *
  * If less is held than the largest packet needs, a spare buffer of ours
  * follows theirs. A packet that reaches into it is finished when the
@@ -228,10 +229,11 @@ void net_receive(struct net_pair *pair)
 	for (unsigned i = 0; i < NET_ROUND_MAX; i++) {
 		ssize_t len;
 
-		/* Large packets fill the ring with a few: the driver may have them. */
-		if (unpublished >= NET_ROUND_BYTES) {
+		if (unpublished >= NET_PUBLISH_BYTES) {
 			virtio_publish(queue_of(pair));
 			unpublished = 0;
+		} else if (i % NET_SHOW_PACKETS == 0) {
+			virtio_show(queue_of(pair));
 		}
 		if (virtio_is_broken(&pair->net->device) || !have_buffers(pair))
 			return;

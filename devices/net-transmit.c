@@ -123,7 +123,7 @@ static bool send_each(struct net_pair *pair)
 		}
 		/* Large packets take their time; the driver may have those that are done. */
 		unpublished += transmit->packets[i].chain.readable_len;
-		if (unpublished >= NET_ROUND_BYTES) {
+		if (unpublished >= NET_PUBLISH_BYTES) {
 			virtio_publish(queue_of(pair));
 			unpublished = 0;
 		}

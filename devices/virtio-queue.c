@@ -145,6 +145,11 @@ static void count_batch(struct virtio_queue_stats *stats, unsigned size)
 		    1);
 }
 
+void virtio_show(struct virtio_queue *queue)
+{
+	virtqueue_show(&queue->vq);
+}
+
 void virtio_publish(struct virtio_queue *queue)
 {
 	uint16_t size = (uint16_t)(queue->vq.next_used - queue->vq.published);

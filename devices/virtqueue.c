@@ -208,16 +208,23 @@ static bool driver_wants_interrupt(const struct virtqueue *vq, uint16_t old, uin
 	return !(le16toh(READ_ONCE(vq->avail->flags)) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
+void virtqueue_show(struct virtqueue *vq)
+{
+	if (vq->next_used == vq->shown)
+		return;
+	/* The driver looks at the elements as soon as it sees the index, so
+	 * they, and the data they speak of, must be there first: release. */
+	__atomic_store_n(&vq->used->idx, htole16(vq->next_used), __ATOMIC_RELEASE);
+	vq->shown = vq->next_used;
+}
+
 bool virtqueue_publish(struct virtqueue *vq)
 {
 	uint16_t old = vq->published, new = vq->next_used;
 
 	if (new == old)
 		return false;
-
-	/* The driver looks at the elements as soon as it sees the index, so
-	 * they, and the data they speak of, must be there first: release. */
-	__atomic_store_n(&vq->used->idx, htole16(new), __ATOMIC_RELEASE);
+	virtqueue_show(vq);
 	vq->published = new;
 
 	/* Now ask whether it wants to hear of it. Its side is the mirror image:

@@ -19,10 +19,12 @@
 #define NET_PACKET_MAX                                                                             \
 	65562 /* bytes: the largest packet with offloads, header included (5.1.6.3.1) */
 
-/* What is moved before the driver hears of it, if there is no end of it: a
- * quarter of a ring, so that it can go on with that while we go on with the rest. */
-#define NET_ROUND_MAX   64          /* packets */
-#define NET_ROUND_BYTES (64 * 1024) /* or bytes */
+#define NET_ROUND_MAX 256 /* packets before the loop gets its turn */
+
+/* If there is no end of packets: after how many the driver may see them, should it
+ * look by itself; and after how many bytes it is told, for large ones take time. */
+#define NET_SHOW_PACKETS  64
+#define NET_PUBLISH_BYTES (64 * 1024)
 
 /* virtio 1.2, 5.1.3: newer than the kernel headers of Debian 12. */
 #define NET_F_GUEST_USO4 54

@@ -244,6 +244,9 @@ void virtio_watch_doorbell(struct virtio_queue *queue);
 /* Interrupt the driver for used buffers that are not ours to publish. The device's thread. */
 void virtio_interrupt(struct virtio_queue *queue);
 
+/* Let a driver that looks by itself have what is done so far. The device's thread. */
+void virtio_show(struct virtio_queue *queue);
+
 /* Publish what is done on this queue, and interrupt if the driver wants it. Device's thread. */
 void virtio_publish(struct virtio_queue *queue);
 

@@ -62,7 +62,8 @@ struct virtqueue {
 
 	uint16_t next_avail; /* the next entry of the available ring to take */
 	uint16_t next_used;  /* the next entry of the used ring to fill */
-	uint16_t published;  /* used->idx as the driver sees it */
+	uint16_t shown;      /* used->idx as the driver sees it */
+	uint16_t published;  /* up to where it was asked whether it wants an interrupt */
 };
 
 /*
@@ -94,8 +95,15 @@ bool virtqueue_has_next(const struct virtqueue *vq);
 void virtqueue_done(struct virtqueue *vq, uint16_t head, uint32_t len);
 
 /*
- * Show the driver all that is done, with one store. Returns whether the
- * driver wants an interrupt for it (2.7.7).
+ * Show the driver all that is done, with one store, without asking whether it
+ * waits for that: it is for a driver that looks by itself, in the middle of
+ * more that is to come. virtqueue_publish() must follow before the thread rests.
+ */
+void virtqueue_show(struct virtqueue *vq);
+
+/*
+ * Show the driver all that is done. Returns whether it wants an interrupt for
+ * what came since the last time (2.7.7).
  */
 bool virtqueue_publish(struct virtqueue *vq);
 

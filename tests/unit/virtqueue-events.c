@@ -36,7 +36,7 @@ static uint16_t *avail_event(struct ring *ring)
 /* Bring both sides to `index`, as after that many chains. */
 static void advance_to(struct ring *ring, uint16_t index)
 {
-	ring->vq.next_avail = ring->vq.next_used = ring->vq.published = index;
+	ring->vq.next_avail = ring->vq.next_used = ring->vq.shown = ring->vq.published = index;
 	ring->avail->idx = ring->used->idx = index;
 }
 
