@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/../lib/nested-test.sh"
 arm64_prepare
-make --no-print-directory -s ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=build/arm64/root \
-	unit-tests | sed 's/^/# /'
+flock build/arm64/.make make --no-print-directory -s ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- \
+	SYSROOT=build/arm64/root unit-tests | sed 's/^/# /'
 exec tests/lib/nested --arch arm64 --smp 2 --tap "$here/jobs/units" \
 	"$PWD"/build/arm64/unit/{iov,loop,virtqueue-*}

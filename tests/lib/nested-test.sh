@@ -51,7 +51,7 @@ arm64_prepare() {
 		"$here/arm64-root"
 		"$here/fetch-kernel" arm64-generic-6.1 arm64-cloud-6.1 arm64-cloud-6.12
 		"$here/make-initrd" arm64-cloud-6.1 arm64-cloud-6.12
-		if ! [ -e "$zipped" ]; then
+		if ! [ "$zipped" -nt "$kernel" ]; then
 			gzip -1 <"$kernel" >"$zipped.$$"
 			mv "$zipped.$$" "$zipped"
 		fi
