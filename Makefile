@@ -73,6 +73,7 @@ include tests/guests/rules.mk
 include tests/hostile/rules.mk
 include tests/unit/rules.mk
 include tests/fuzz/rules.mk
+include tests/litmus/rules.mk
 
 # The same program, watching itself; for the tests.
 asan:
