@@ -29,10 +29,10 @@
 #include "virtqueue.h"
 
 #define MIB        (1u << 20)
-#define DESC       0x10000
-#define DRIVER     0x20000
-#define DEVICE     0x30000
-#define DATA       0x40000
+#define DESC       (LAYOUT_RAM + 0x10000)
+#define DRIVER     (LAYOUT_RAM + 0x20000)
+#define DEVICE     (LAYOUT_RAM + 0x30000)
+#define DATA       (LAYOUT_RAM + 0x40000)
 #define QUEUE_SIZE 16
 #define SPINS_MAX  100 /* then the other thread may need our CPU */
 #define DELAY_MASK 63
@@ -59,7 +59,7 @@ static void meet(struct side *self, struct side *other)
 	atomic_store_explicit(&self->arrived, turn, memory_order_release);
 	for (unsigned i = 0; atomic_load_explicit(&other->arrived, memory_order_acquire) < turn;
 	     i++) {
-		__builtin_ia32_pause();
+		PAUSE; /* rules.mk: what this processor has for it */
 		if (i == SPINS_MAX) {
 			sched_yield();
 			i = 0;
