@@ -32,7 +32,7 @@ SOURCES := $(SOURCES_$(ARCH)) $(filter-out $(SOURCES_x86_64) $(SOURCES_arm64) $(
 	$(wildcard launcher/*.c devices/*.c guest-boot/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
-.PHONY: all asan arm64 demo check soak bench install clean format help
+.PHONY: all asan tsan arm64 demo check soak bench install clean format help
 
 all: $(BUILD)/lodge
 
@@ -80,6 +80,10 @@ asan:
 	@$(MAKE) BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer" \
 		all unit-tests
 
+# The same, looking for data races; tests/tsan.supp says what it may leave out.
+tsan:
+	@$(MAKE) BUILD=build/tsan SANITIZE="-fsanitize=thread" all
+
 # For an arm64 machine, with what tests/boot/arm64-root has unpacked.
 arm64: build/arm64/root
 	@$(MAKE) --no-print-directory ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=$< all
@@ -119,6 +123,7 @@ help:
 	@echo "make demo     install what is missing, build, boot a Debian guest, show it"
 	@echo "make check    install what is missing, build, run all tests"
 	@echo "make asan     build build/asan/lodge, with AddressSanitizer and UBSan"
+	@echo "make tsan     build build/tsan/lodge, with ThreadSanitizer"
 	@echo "make arm64    cross-build build/arm64/lodge; ARCH=arm64 CROSS_COMPILE=... also does"
 	@echo "make guests   build the tests' bare-metal guests"
 	@echo "make fuzz     fuzz each target for FUZZ_SECONDS (60); FUZZ_TARGETS: only these"

@@ -34,7 +34,7 @@
 #define DEVICE     (LAYOUT_RAM + 0x30000)
 #define DATA       (LAYOUT_RAM + 0x40000)
 #define QUEUE_SIZE 16
-#define SPINS_MAX  100 /* then the other thread may need our CPU */
+#define SPINS_MAX  1000 /* then the other thread may need our CPU */
 #define DELAY_MASK 63
 
 struct side {
