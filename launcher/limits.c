@@ -56,11 +56,13 @@ void memory_warn_of_limit(uint64_t size)
 		return;
 	/* A limit counts for all below it. The root has none. */
 	while ((slash = strrchr(path, '/'))) {
-		unsigned long long limit;
+		unsigned long long limit = ULLONG_MAX;
 
 		snprintf(name, sizeof(name), "/sys/fs/cgroup%s/memory.max", path);
-		if (read_start(name, text, sizeof(text)) && sscanf(text, "%llu", &limit) == 1 &&
-		    limit < size) {
+		/* No limit is the word "max". */
+		if (read_start(name, text, sizeof(text)) && *text >= '0' && *text <= '9')
+			limit = strtoull(text, NULL, 10);
+		if (limit < size) {
 			log_warning("%s allows %llu MiB, less than the guest's %llu MiB: if the "
 				    "guest uses more, the kernel kills lodge",
 				    name, limit >> 20, (unsigned long long)(size >> 20));
