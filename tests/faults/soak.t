@@ -21,10 +21,13 @@ traces() {
 }
 before=$(TMPDIR=$T/tmp traces)
 
-# How many threads (but for those the kernel adds as it likes) and open files a lodge
-# has whose guest waits.
+# Which threads (but for those the kernel adds as it likes) and open files a lodge has
+# whose guest waits, and how many of each.
 inventory() {
-	echo "$(grep -l '^lodge' /proc/$pid/task/*/comm | wc -l) threads, $(ls /proc/$pid/fd | wc -l) files"
+	{
+		grep -h '^lodge' /proc/$pid/task/*/comm
+		readlink /proc/$pid/fd/* | sed "s,$T,,; s/[0-9][0-9]*/N/g"
+	} | sort | uniq -c
 }
 
 wrong=0
@@ -72,7 +75,7 @@ for ((i = 0; i < starts; i++)); do
 	esac
 done
 is $wrong 0 "$starts starts: every exit status as documented"
-is "$last" "$first" "the last had as much open as the first: $first"
+is "$last" "$first" "the last had the same threads and open files as the first"
 is "$(TMPDIR=$T/tmp traces)" "$before" "nothing is left behind"
 is "$(ls -A "$T" | sort | xargs)" "err image out pipe stats tmp" "and no file that was not asked for"
 plan
