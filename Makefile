@@ -107,6 +107,7 @@ bench: all guests
 	@tests/bench/startup
 	@tests/bench/network-native
 	@tests/bench/network-nested
+	@tests/bench/report >build/bench/network.md
 
 PREFIX ?= /usr/local
 install: all
