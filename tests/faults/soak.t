@@ -57,6 +57,7 @@ signal_ends() {
 	expect $1 $2
 }
 first='' last=''
+exec 8<&- # what we were started with there is not the first one's
 for ((i = 0; i < starts; i++)); do
 	case $((i % 10)) in
 	0 | 1) guest_ends poweroff 0 ;;
