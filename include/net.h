@@ -1,6 +1,7 @@
 /*
- * net.h: what the files of virtio-net share: net.c (the device), net-receive.c
- * and net-transmit.c (the two roads of a packet), net-control.c (commands).
+ * net.h: what the files of virtio-net share: net.c (the device), net-options.c (its
+ * option), net-link.c (features and link), net-receive.c and net-transmit.c (the
+ * two roads of a packet), net-control.c (commands).
  *
  * Queues 2n and 2n+1 receive and transmit for pair n; the control queue is the
  * last. A pair of queues belongs to its own thread once the guest runs.
@@ -30,6 +31,20 @@
 #define NET_F_GUEST_USO4 54
 #define NET_F_GUEST_USO6 55
 #define NET_F_HOST_USO   56
+
+#define NET_MAC_LEN 6
+
+#define NET_SYNTAX "BACKEND[,mac=MAC][,queues=N][,busy-poll=N]"
+
+/* One --net. */
+struct net_options {
+	const struct net_backend *backend;
+	const char *value; /* of its word, "t0" in "tap=t0"; may be NULL */
+	bool has_mac;
+	uint8_t mac[NET_MAC_LEN];
+	unsigned queues;    /* pairs */
+	unsigned busy_poll; /* looks at the ring before kicks are wanted again */
+};
 
 struct net_receive {
 	bool mergeable; /* VIRTIO_NET_F_MRG_RXBUF: one packet may fill several chains */
@@ -151,13 +166,34 @@ void net_control(struct net *net);
 void net_control_init(struct net *net);
 void net_control_stop(struct net *net);
 
-/* Use this many pairs: the tap spreads what it receives over their queues. 0 or -errno. */
+/*
+ * Read a --net. What it returns the caller frees, and the text must live no longer
+ * than the call; NULL after printing what is wrong. Main.
+ */
+void *net_parse(const char *text);
+
+/* The features of such a card: bits 1 << VIRTIO_NET_F_*. The wire is open. Main. */
+uint64_t net_features(const struct net *net);
+
+/* Fill its configuration space. 0, or -1 if there is no random address to be had. Main. */
+int net_set_config(struct net *net, const struct net_options *options);
+
+/* Be told, in the first thread, if the interface is deleted, where the wire has
+ * somebody who tells (watch_fd). Main, before the guest runs. */
+void net_link_watch(struct net *net);
+/* And no more. The device's first thread, all queues stopped. */
+void net_link_release(struct net *net);
+
+/* Use this many pairs: the tap spreads what it receives over their queues. 0 or
+ * -errno. The control queue's thread. */
 int net_use_pairs(struct net *net, unsigned pairs);
 
-/* Tell the tap what the driver can take unfinished: bits 1 << VIRTIO_NET_F_GUEST_*. */
+/* Tell the tap what the driver can take unfinished: bits 1 << VIRTIO_NET_F_GUEST_*.
+ * 0 or -errno. The control queue's thread. */
 int net_set_offloads(struct net *net, uint64_t features);
 
-/* The tap answered that its interface no longer exists: tell the guest, once. */
+/* The tap answered that its interface no longer exists: tell the guest, once. Any
+ * of the device's threads. */
 void net_lose_link(struct net *net);
 
 /*
