@@ -8,12 +8,13 @@ guest "3 CPUs" --cpus 3 "$guests/smp.elf" cpus=3
 guest "16 CPUs" -c 16 "$guests/smp.elf" cpus=16
 
 # threads WANT ARGS...: the threads of a machine whose guest waits. (The kernel
-# may add some of its own: io_uring workers, KVM's recovery thread.)
+# may add some of its own: io_uring workers, KVM's recovery thread; and
+# ThreadSanitizer one that is named like the program.)
 threads() {
 	local want=$1 got
 	shift
 	start "$@" "$guests/ending.elf" end=wait </dev/null
-	got=$(grep -h ^lodge /proc/$pid/task/*/comm | sort | tr "\n" " ")
+	got=$(grep -h ^lodge /proc/$pid/task/*/comm | sort -u | tr "\n" " ")
 	is "$got" "$want" "threads: $want"
 	kill $pid
 	finish
