@@ -219,6 +219,7 @@ static struct virtio_device *create(unsigned index, const void *options,
 	net->pairs = wanted->queues;
 	net->wire = (struct net_wire){ .backend = backend, .queues = net->pairs, .watch_fd = -1 };
 	if (backend->open(&net->wire, wanted->value) < 0) {
+		free(net->wire.state);
 		free(net);
 		return NULL;
 	}
