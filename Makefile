@@ -32,7 +32,7 @@ SOURCES := $(SOURCES_$(ARCH)) $(filter-out $(SOURCES_x86_64) $(SOURCES_arm64) $(
 	$(wildcard launcher/*.c devices/*.c guest-boot/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
-.PHONY: all asan tsan arm64 demo check soak bench install clean format help
+.PHONY: all asan tsan arm64 demo check soak soak-net bench install clean format help
 
 all: $(BUILD)/lodge
 
@@ -103,6 +103,10 @@ soak: all guests
 	@STARTS=1000 tests/faults/soak.t
 	@STARTS=50 tests/boot/soak.t
 
+# Ten minutes of mixed traffic.
+soak-net: all
+	@SECONDS_OF_MIX=600 tests/boot/traffic.t
+
 bench: all guests
 	@tests/bench/startup
 	@tests/bench/network-native
@@ -129,6 +133,7 @@ help:
 	@echo "make guests   build the tests' bare-metal guests"
 	@echo "make fuzz     fuzz each target for FUZZ_SECONDS (60); FUZZ_TARGETS: only these"
 	@echo "make soak     start and end guests a thousand times, and look what is left behind"
+	@echo "make soak-net keep a guest's network busy for ten minutes"
 	@echo "make bench    measure beside QEMU"
 	@echo "make install  into PREFIX (/usr/local)"
 	@echo "make format   clang-format all sources"

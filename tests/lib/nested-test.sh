@@ -6,9 +6,9 @@
 #     nested_arm64_test 2|3 JOB...
 #
 # The first sees that everything is there that the job tests/boot/jobs/JOB needs, with
-# the kernels FLAVOUR..., runs it with the words of $job_arguments, and passes its TAP
-# on. The second does the same for several jobs in one arm64 machine, with a GIC of
-# that version.
+# the kernels FLAVOUR..., runs it with the words of $job_arguments, for at most $job_bound
+# seconds (600), and passes its TAP on. The second does the same for several jobs in
+# one arm64 machine, with a GIC of that version.
 
 set -eu
 
@@ -38,7 +38,8 @@ nested_test() {
 	"$here/fetch-kernel" "$@" 2>&1 | sed 's/^/# /'
 	"$here/make-initrd" "$@" 2>&1 | sed 's/^/# /'
 	# shellcheck disable=SC2086  # a list of words
-	exec "$here/../lib/nested" --tap "$here/jobs/$job" ${job_arguments:-}
+	exec "$here/../lib/nested" --timeout "${job_bound:-600}" --tap "$here/jobs/$job" \
+		${job_arguments:-}
 }
 
 arm64_prepare() {
