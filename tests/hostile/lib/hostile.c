@@ -7,7 +7,7 @@
  */
 #include "hostile.h"
 
-enum { CANARY = 0xc5, PAGE = 4096, CANARIES_MAX = 64 };
+enum { CANARY = 0xc5, PAGE = 4096, CANARIES_MAX = 128 };
 
 struct target targets[4];
 unsigned target_count;
