@@ -156,6 +156,7 @@ static void indirect_leaves_its_table(void)
 {
 	put_table(4);
 	table[2].next = 4;
+	table[4].flags = w; /* what is there looks as if it belonged to it */
 }
 static void indirect_leaves_it_far(void)
 {
@@ -235,6 +236,15 @@ static void attack_ring(unsigned queue)
 		offer_raw(q, heads[i]);
 		expect_survival(t, true, "a head out of range");
 	}
+	/* What lies behind a ring looks as if it belonged to it. */
+	target_negotiate(t, ~0ull);
+	for (unsigned i = 0; i < t->queues; i++)
+		target_queue(t, i, i == queue ? RING_MAX / 2 : RING_MAX);
+	virtio_driver_ok(&t->v);
+	q = &t->q[queue];
+	put(RING_MAX / 2, t->data, 64, w, 0);
+	offer_raw(q, RING_MAX / 2);
+	expect_survival(t, true, "a head behind the ring's end");
 	begin(queue, ~F_INDIRECT_DESC);
 	put_table(2);
 	table[1].flags = w;

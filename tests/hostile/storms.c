@@ -1,7 +1,7 @@
 /*
  * storms.c: resets in the middle of everything, of whole devices and of single
- * queues, with a ring full of disk requests on its way. storms.t boots
- * it with a disk.
+ * queues, with a ring full of disk requests or packets on its way. storms.t boots
+ * it with a disk, and with a network card whose wire is flooded and full.
  *
  * Each life has rings and buffers of its own, at other addresses than the one
  * before. When a reset has been answered, what that life had is filled with bait,
@@ -12,6 +12,7 @@
 
 enum { LIVES = 24, SLOTS = 512, HALF = 256, ROOM = 8192, PAGE = 4096, STRIDE = ROOM + PAGE };
 enum { BAIT = 0x5c, CANARY = 0xc5, SETS = 3 };
+enum { FRAME = NET_HEADER + 1000, FRAME_BYTE = 2 };
 
 /* What has gone wrong, in all lives of a target. */
 static struct {
@@ -35,6 +36,7 @@ static struct {
 
 static uint8_t *arena; /* SLOTS times ROOM bytes and a canary page */
 static struct block_request requests[SLOTS];
+static uint8_t *frame; /* FRAME bytes to send: two headers, then all FRAME_BYTE */
 
 static uint8_t *slot_data(unsigned i)
 {
@@ -222,6 +224,146 @@ static void storm_block(struct target *t)
 	lay_bait(streams[0].half);
 }
 
+/* --- Network --- */
+
+static unsigned room; /* bytes of each receive buffer */
+
+static void offer_room(struct target *t, unsigned bytes)
+{
+	struct stream *s = &streams[0];
+	struct queue *q = &t->q[0];
+	int head;
+
+	room = bytes;
+	for (unsigned i = 0; i < HALF; i++) {
+		unsigned slot = s->half * HALF + i;
+
+		head = queue_add(q, &(struct buffer){ slot_data(slot), bytes }, 0, 1);
+		s->slot[head] = slot;
+		s->offered[head] = true;
+	}
+	queue_kick(q);
+}
+
+static void offer_frames(struct target *t)
+{
+	struct queue *q = &t->q[1];
+	int head;
+
+	while ((head = queue_add(q, &(struct buffer){ frame, FRAME }, 1, 0)) >= 0)
+		streams[1].offered[head] = true;
+	queue_kick(q);
+}
+
+static void begin_net(struct target *t, unsigned queue, unsigned life)
+{
+	/* Some buffers take a packet, others a part of one. */
+	if (queue == 0)
+		offer_room(t, life & 1 ? 2048 : 256);
+	else
+		offer_frames(t);
+}
+
+static void collect_net(struct target *t)
+{
+	struct stream *s = &streams[0];
+	int head;
+
+	while ((head = collect(&t->q[0])) >= 0)
+		sins.wrong += s->length[head] > room || s->length[head] == 0;
+	while (collect(&t->q[1]) >= 0)
+		;
+}
+
+static void end_net(unsigned queue)
+{
+	struct stream *s = &streams[queue];
+
+	end(queue);
+	if (queue == 1) {
+		sins.wrong += !holds(frame + 24, FRAME - 24, FRAME_BYTE);
+		return;
+	}
+	for (unsigned i = s->half * HALF; i < (s->half + 1) * HALF; i++)
+		sins.written += !holds(slot_data(i) + room, ROOM - room, BAIT);
+	check_bait(!s->half);
+	lay_bait(s->half);
+}
+
+/* Which queues the reset after this life is of: one of them, or all. */
+static bool is_reset(unsigned queue, unsigned life)
+{
+	return life % 3 == 2 || life % 3 == queue;
+}
+
+static void storm_net(struct target *t, const char *wire)
+{
+	unsigned left = 0;
+
+	host(wire);
+	streams[0].returned = streams[1].returned = 0;
+	for (unsigned life = 0; life < LIVES; life++) {
+		bool all = life % 3 == 0; /* they come first, too */
+
+		for (unsigned queue = 0; queue < 2; queue++)
+			if (all || is_reset(queue, life - 1))
+				begin(t, queue);
+		if (all)
+			target_open(t, (life & 1 ? ~0ull : ~F_EVENT_IDX) &
+					       (life & 2 ? ~0ull : ~FEATURE(NET_F_MRG_RXBUF)));
+		for (unsigned queue = 0; queue < 2; queue++)
+			if (all || is_reset(queue, life - 1)) {
+				if (!all)
+					target_queue(t, queue, RING_MAX);
+				begin_net(t, queue, life);
+			}
+		for (unsigned looks = dice() % 2000; looks; looks--)
+			collect_net(t);
+		if (life % 3 == 2)
+			sins.unanswered += !virtio_reset(&t->v);
+		else
+			sins.unanswered += !virtio_queue_reset(&t->v, life % 3);
+		collect_net(t); /* it was there before the answer */
+		for (unsigned queue = 0; queue < 2; queue++)
+			if (is_reset(queue, life)) {
+				for (unsigned i = 0; i < RING_MAX; i++)
+					left += streams[queue].offered[i];
+				end_net(queue);
+			}
+		check_canaries();
+	}
+	ok(left > LIVES, "net, %s wire: %u packets came, %u went, %u were on their way", wire,
+	   streams[0].returned, streams[1].returned, left);
+}
+
+/* Nothing can be sent, nothing received: left so while we look at the process. */
+static void get_stuck(struct target *t)
+{
+	host("stuck");
+	for (unsigned queue = 0; queue < 2; queue++)
+		begin(t, queue);
+	target_open(t, ~0ull);
+	streams[0].returned = streams[1].returned = 0;
+	offer_frames(t);
+	collect_net(t);
+	host("calm"); /* what the flood has left in the tap stays there */
+}
+
+static void go_on(struct target *t)
+{
+	collect_net(t);
+	ok(streams[1].returned < RING_MAX && streams[0].returned == 0,
+	   "net: of %u packets %u could be sent, and none received", RING_MAX, streams[1].returned);
+	host("fast");
+	ok(poll_until((collect_net(t), streams[1].returned == RING_MAX)),
+	   "net: with room made, all are sent");
+	offer_room(t, 2048);
+	ok(poll_until((collect_net(t), streams[0].returned == RING_MAX)),
+	   "net: with buffers, a ring full is received");
+	is(sins.strangers + sins.wrong, 0, "net: all as they should be");
+	expect_survival(t, false, "stuck in both directions");
+}
+
 static void report(struct target *t)
 {
 	is(sins.unanswered, 0, "%s: every reset is answered", t->name);
@@ -242,10 +384,18 @@ static void attack(struct target *t)
 			memset(sets[queue][i].used, BAIT, PAGE);
 	lay_bait(0);
 	lay_bait(1);
-	if (t->type != VIRTIO_BLOCK)
-		return;
-	storm_block(t);
-	report(t);
+	if (t->type == VIRTIO_BLOCK) {
+		storm_block(t);
+		report(t);
+	} else if (t->type == VIRTIO_NET) {
+		storm_net(t, "flooded");
+		storm_net(t, "stuck");
+		host("fast");
+		host("calm");
+		report(t);
+		host("flooded");
+		get_stuck(t);
+	}
 }
 
 static void fill_disk(struct target *t)
@@ -263,6 +413,9 @@ static void fill_disk(struct target *t)
 
 int main(void)
 {
+	frame = memset(guarded(PAGE), FRAME_BYTE, PAGE);
+	memset(frame, 0, NET_HEADER);
+	memcpy(frame + NET_HEADER, "\2\0\0\0\0\5", 6); /* nobody's: the bridge knows no way */
 	arena = guarded(SLOTS * STRIDE);
 	for (unsigned i = 0; i < SLOTS; i++)
 		memset(slot_data(i) + ROOM, CANARY, PAGE);
@@ -277,5 +430,8 @@ int main(void)
 		if (targets[i].type == VIRTIO_BLOCK)
 			fill_disk(&targets[i]);
 	attack_twice(attack);
+	for (unsigned i = 0; i < target_count; i++)
+		if (targets[i].type == VIRTIO_NET)
+			go_on(&targets[i]);
 	return 0;
 }

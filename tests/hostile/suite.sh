@@ -9,6 +9,7 @@ fi
 . "$(dirname "${BASH_SOURCE[0]}")/../guests/suite.sh"
 attackers=$top/build/hostile
 LIMIT=${HOSTILE_LIMIT:-60}
+stop=${HOSTILE_STOP:-} # set: one check that fails is enough
 
 sysctl -qw net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
 ip link set lo up
@@ -21,6 +22,30 @@ tap() {
 	ip tuntap add "$1" mode tap vnet_hdr
 	ip addr add 10.9.0.1/24 dev "$1"
 	ip link set "$1" up
+}
+
+# flood INTERFACE: packets of three lengths for whoever listens there, without end;
+# calm: the end of them.
+flooder=
+flood() {
+	local index
+	index=$(ip -o link show "$1" | cut -d: -f1)
+	exec 6< <(exec perl -e '
+		socket(my $out, 17, 3, 0) or die; # AF_PACKET, SOCK_RAW
+		my $to = pack("S n i S C C a8", 17, 0, $ARGV[0], 0, 0, 6, "\2\0\0\0\0\7");
+		my @frames = map { "\2\0\0\0\0\7\2\0\0\0\0\1\x88\xb5" . "\x5a" x $_ } 46, 300, 1400;
+		syswrite(STDOUT, "flooding\n");
+		while (getppid != 1) { for (1 .. 1000) { send($out, $_, 0, $to) for @frames } }' \
+		"$index" 7>&- 8<&-)
+	flooder=$!
+	read -r -t "$LIMIT" _ <&6
+}
+calm() {
+	[ -n "$flooder" ] || return 0
+	kill $flooder
+	wait $flooder 2>/dev/null
+	exec 6<&-
+	flooder=
 }
 
 # look NAME: the process as it is now: memory besides the guest's RAM (which
@@ -50,12 +75,13 @@ figure() { sed -n "s/^$2 //p" "$T/look-$1"; }
 # attack LABEL ARGS...: boot the guest with the network, the disk and all;
 # look at the process when the guest says so; relay its checks; add our own.
 # What it may leave on standard error: lines that name a broken rule, and
-# lines that match $also.
+# lines that match $also. A "do WHAT" of its is for the script's do_step.
+under=() # a program that starts lodge
 attack() {
 	local label=$1 line busiest spent
 	shift
 	rm -f "$T"/look-*
-	"$LODGE" "$@" <"${input:-$T/in}" >"$T/pipe" 2>"$T/err" 7>&- &
+	"${under[@]}" "$LODGE" "$@" <"${input:-$T/in}" >"$T/pipe" 2>"$T/err" 7>&- &
 	pid=$!
 	exec 8<"$T/pipe"
 	: >"$T/out"
@@ -65,8 +91,12 @@ attack() {
 		if [[ $line == "measure "* ]]; then
 			look "${line#measure }"
 			echo >&7
+		elif [[ $line == "do "* ]]; then
+			do_step "${line#do }"
+			echo >&7
 		else
 			printf '%s\n' "$line" >>"$T/out"
+			[[ -z $stop || $line != "not ok"* ]] || kill -KILL $pid
 		fi
 	done
 	exec 8<&-
@@ -76,6 +106,7 @@ attack() {
 	is "$status" "${ends:-0}" "$label: exit status ${ends:-0}"
 	is "$(grep -vE "^lodge: warning: [a-z]+[0-9]: the guest's driver broke the rules: .*; the device waits for a reset\$${also:+|$also}" "$T/err" | head -20)" \
 		"" "$label: nothing on standard error but broken rules"
+	[ -z "$stop" ] || [ $failures = 0 ] || exit 1
 	[ -e "$T/look-idle" ] || return 0
 
 	is "$(figure end threads)" "$(figure begin threads)" "$label: no thread came or went"

@@ -77,6 +77,8 @@ uint32_t dice(void);
 
 /* Tell the script to look at the process now, and wait until it has. */
 void measure(const char *when);
+/* Tell it to do something, and wait likewise: `what` is for its do_step(). */
+void host(const char *what);
 /* Work for the CPU alone: devices have no reason to do anything. */
 void only_compute(void);
 

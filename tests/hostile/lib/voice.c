@@ -2,15 +2,16 @@
  * voice.c: talking with the script outside.
  *
  * measure() prints a line and halts until a byte of input comes: the script
- * reads the process's figures in between. A guest whose own console is under
- * attack (the word `wired`) has no serial port to speak through: what it
- * prints is kept, and leaves through the console when all is over.
+ * reads the process's figures in between; host() has it do something else. A guest whose own
+ * console is under attack (the word `wired`) has no serial port to speak through: what it prints is
+ * kept, and leaves through the console when all is over.
  */
 #include "hostile.h"
 
 enum { UART_IER = 1, UART_FCR = 2, UART_LSR = 5, GSI_COM1 = 4 };
 
-void measure(const char *when)
+/* What the script does meanwhile is over when a byte of input comes. */
+static void have_done(const char *verb, const char *what)
 {
 	static unsigned vector;
 	uint32_t seen;
@@ -24,11 +25,21 @@ void measure(const char *when)
 	}
 	seen = irqs(vector);
 	outb(COM1 + UART_IER, 1);
-	print("measure %s\n", when);
+	print("%s %s\n", verb, what);
 	irq_wait(vector, seen);
 	while (inb(COM1 + UART_LSR) & 1)
 		inb(COM1);
 	outb(COM1 + UART_IER, 0);
+}
+
+void measure(const char *when)
+{
+	have_done("measure", when);
+}
+
+void host(const char *what)
+{
+	have_done("do", what);
 }
 
 /* A count, not a time: tens of milliseconds on anything that is about. */
