@@ -113,12 +113,44 @@ static unsigned window_of(struct target *t)
 	return 0;
 }
 
+/* Configuration space but for the window's own capability, in one number. */
+static uint32_t rest_of_configuration(struct target *t, unsigned window)
+{
+	uint32_t words[64];
+
+	for (unsigned i = 0; i < 64; i++)
+		words[i] = i * 4 >= window && i * 4 < window + 20u
+				   ? 0
+				   : pci_read(t->v.function, i * 4, 4);
+	return cksum(words, sizeof(words));
+}
+
+/* Accesses of widths that do not exist: longer than the window, or than any register. */
+static void attack_window_width(struct target *t, unsigned at)
+{
+	static const uint32_t widths[] = { 0, 3, 5, 8, 12, 16, 64, 4096, 0x8000, ~0u };
+	static const uint32_t offsets[] = { 0, 0x2000, 0x4000 };
+	uint32_t before = rest_of_configuration(t, at);
+
+	pci_write(t->v.function, at + 4, 1, 0);
+	for (unsigned i = 0; i < array_length(widths); i++)
+		for (unsigned k = 0; k < array_length(offsets); k++) {
+			pci_write(t->v.function, at + 8, 4, offsets[k]);
+			pci_write(t->v.function, at + 12, 4, widths[i]);
+			pci_read(t->v.function, at + 16, 4);
+			pci_write(t->v.function, at + 16, 4, dice());
+		}
+	is(rest_of_configuration(t, at), before, "%s: the configuration window is as wide as it is",
+	   t->name);
+}
+
 static void attack_window(struct target *t)
 {
 	static const uint32_t offsets[] = { 0x7ffd, 0x7fff, 0x8000, 0x10000, 0x7fffffff, ~0u, ~3u };
 	unsigned at = window_of(t);
 
 	target_open(t, ~0ull);
+	attack_window_width(t, at);
 	for (unsigned i = 0; i < 400; i++) {
 		pci_write(t->v.function, at + 4, 1, i % 3 ? 0 : dice());
 		pci_write(t->v.function, at + 8, 4,
