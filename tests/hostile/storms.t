@@ -1,5 +1,5 @@
 #!/bin/bash
-# storms.t: resets with everything in flight; see storms.c.
+# storms.t: resets with everything in flight; see storms.c and net-storms.c.
 . "$(dirname "$0")/suite.sh"
 
 # A tap with a small send buffer, bridged to an interface that can be made slow:
@@ -26,7 +26,7 @@ do_step() {
 for transport in pci mmio; do
 	attack "$transport, disk" --transport $transport -m 64M -d "$T/image" "$attackers/storms.elf"
 	under=("$tools/tap-fd" t0 65536)
-	attack "$transport, net" --transport $transport -m 64M -n fd=5 "$attackers/storms.elf"
+	attack "$transport, net" --transport $transport -m 64M -n fd=5 "$attackers/net-storms.elf"
 	under=()
 	calm
 done
