@@ -79,6 +79,8 @@ uint32_t dice(void);
 void measure(const char *when);
 /* Tell it to do something, and wait likewise: `what` is for its do_step(). */
 void host(const char *what);
+/* From now on a packet in this queue is its answer, not a byte of input. */
+void listen_at(struct queue *receive);
 /* Work for the CPU alone: devices have no reason to do anything. */
 void only_compute(void);
 
