@@ -80,7 +80,7 @@ asan:
 	@$(MAKE) BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer" \
 		all unit-tests
 
-# The same, looking for data races; tests/tsan.supp says what it may leave out.
+# The same, looking for data races.
 tsan:
 	@$(MAKE) BUILD=build/tsan SANITIZE="-fsanitize=thread" all
 

@@ -6,7 +6,7 @@
  */
 #include "hostile.h"
 
-enum { PACKETS = 20000, BYTES = 256, SHORTEST = 60 + NET_HEADER, LONGEST = 1514 + NET_HEADER };
+enum { PACKETS = 8000, BYTES = 256, SHORTEST = 60 + NET_HEADER, LONGEST = 1514 + NET_HEADER };
 enum { BAIT = 0x5c5c };
 
 static struct target *volatile watched; /* NULL: nothing to see yet */

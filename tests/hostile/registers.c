@@ -165,8 +165,9 @@ static void attack_registers(struct target *t)
 		target_queue(t, i, RING_MAX);
 	virtio_driver_ok(&t->v);
 	virtio_driver_ok(&t->v);
-	ok(target_works(t), "%s: features taken back after they were settled, DRIVER_OK twice",
-	   t->name);
+	/* More than once: the first kick comes with any features. */
+	ok(target_works(t) && target_works(t) && target_works(t),
+	   "%s: features taken back after they were settled, DRIVER_OK twice", t->name);
 	virtio_reset(&t->v);
 	t->v.transport->set_status(&t->v, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK);
 	ok(!(virtio_status(&t->v) & STATUS_DRIVER_OK), "%s: no DRIVER_OK before FEATURES_OK",
