@@ -8,7 +8,8 @@
  * open(), no socket() and no execve(). Whoever calls anything else ends the
  * process with a status of its own, in one line that names call and thread.
  *
- *      sandbox_prepare()   main, when everything is open: three filters
+ *      sandbox_begin()     main, at the start: three filters are built meanwhile
+ *      sandbox_prepare()   main, when everything is open
  *      sandbox_enter()     every thread, on itself: no way back
  *
  * Sources: seccomp(2), seccomp_rule_add(3).
@@ -17,6 +18,7 @@
 #define LODGE_SANDBOX_H
 
 #include <linux/filter.h>
+#include <pthread.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,14 +61,20 @@ extern const struct sandbox_rule sandbox_build_rules[];
 
 struct sandbox {
 	bool on;
+	bool building; /* `builder` runs, and owns the rest until it is joined */
+	pthread_t builder;
+	int result;                               /* of building: 0 or -errno */
 	struct sock_fprog filters[SANDBOX_KINDS]; /* owned, until sandbox_free() */
 };
 
+/* Begin to build the filters (none if not `on`), beside whatever else is done. Main, once. */
+void sandbox_begin(struct sandbox *sandbox, bool on);
+
 /*
- * Build the filters (none if not `on`) and install the handler of their
- * signal. Main, once; the result is only read afterwards. Prints the reason; 0 or -1.
+ * Wait until they are built, and install the handler of their signal. Main,
+ * once; the result is only read afterwards. Prints the reason; 0 or -1.
  */
-int sandbox_prepare(struct sandbox *sandbox, bool on);
+int sandbox_prepare(struct sandbox *sandbox);
 
 /* Put the calling thread under the filter of its kind; there is no way back. 0 or -errno. */
 int sandbox_enter(const struct sandbox *sandbox, enum sandbox_kind kind);

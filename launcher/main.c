@@ -269,9 +269,9 @@ static int close_doors(struct lodge *lodge)
 {
 	int ret = 0;
 
-	if (lodge->options.user && privileges_drop(lodge->options.user) < 0)
+	if (sandbox_prepare(&lodge->sandbox) < 0)
 		return -1;
-	if (sandbox_prepare(&lodge->sandbox, lodge->options.sandbox) < 0)
+	if (lodge->options.user && privileges_drop(lodge->options.user) < 0)
 		return -1;
 	for (unsigned i = 0; i < lodge->device_count && ret == 0; i++)
 		ret = virtio_enter_sandbox(lodge->devices[i].virtio, &lodge->sandbox);
@@ -338,7 +338,10 @@ static int run(struct lodge *lodge)
 
 	/* An error on the way ends the process, which frees what it had: taking
 	 * down half a machine in order would be code that nobody ever runs. */
-	if (privileges_gain_none() < 0 || set_up_memory(lodge) < 0 || set_up_machine(lodge) < 0 ||
+	if (privileges_gain_none() < 0)
+		return ENDING_HOST;
+	sandbox_begin(&lodge->sandbox, lodge->options.sandbox);
+	if (set_up_memory(lodge) < 0 || set_up_machine(lodge) < 0 ||
 	    choose_transport(&lodge->options, &lodge->vm) < 0 || set_up_loop(lodge) < 0 ||
 	    set_up_platform(lodge) < 0 || set_up_devices(lodge) < 0 || set_up_guest(lodge) < 0 ||
 	    open_stats(lodge) < 0 || close_doors(lodge) < 0)
