@@ -18,10 +18,11 @@
 #define LODGE_SANDBOX_H
 
 #include <linux/filter.h>
-#include <pthread.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "errand.h"
 
 enum sandbox_kind { SANDBOX_MAIN, SANDBOX_VCPU, SANDBOX_DEVICE, SANDBOX_KINDS };
 
@@ -61,9 +62,8 @@ extern const struct sandbox_rule sandbox_build_rules[];
 
 struct sandbox {
 	bool on;
-	bool building; /* `builder` runs, and owns the rest until it is joined */
-	pthread_t builder;
-	int result;                               /* of building: 0 or -errno */
+	struct errand building;                   /* owns the rest until it is finished */
+	int result;                               /* of it: 0 or -errno */
 	struct sock_fprog filters[SANDBOX_KINDS]; /* owned, until sandbox_free() */
 };
 

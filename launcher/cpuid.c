@@ -129,33 +129,42 @@ static void add_topology_level(struct kvm_cpuid2 *cpuid, uint32_t function)
 		};
 }
 
-/* Ask once a machine: KVM executes CPUID for each leaf, which under another
- * hypervisor is an exit each time. */
-static int get_supported(struct vm *vm)
+/* KVM executes CPUID for each leaf, which under another hypervisor is an exit
+ * each time: half a millisecond in all. So it is asked once a machine, and main
+ * does not wait for it. */
+static void ask(void *arg)
 {
+	struct vm *vm = arg;
 	struct kvm_cpuid2 *cpuid = calloc(1, TABLE_SIZE);
-	int ret = 0;
 
-	if (!cpuid)
-		return -ENOMEM;
+	if (!cpuid) {
+		vm->arch.asked = -ENOMEM;
+		return;
+	}
 	cpuid->nent = ENTRIES_MAX;
 	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0) {
-		ret = -errno;
+		vm->arch.asked = -errno;
 		free(cpuid);
-		return ret;
+		return;
 	}
 	add_topology_level(cpuid, 0xb);
 	add_topology_level(cpuid, 0x1f);
 	vm->arch.cpuid = cpuid;
-	return 0;
+}
+
+void cpuid_begin(struct vm *vm)
+{
+	errand_begin(&vm->arch.asking, ask, vm);
 }
 
 int cpuid_init(struct vcpu *vcpu)
 {
 	struct kvm_cpuid2 *cpuid;
-	int ret = vcpu->vm->arch.cpuid ? 0 : get_supported(vcpu->vm);
+	int ret;
 
-	if (!vcpu->vm->arch.cpuid)
+	errand_finish(&vcpu->vm->arch.asking);
+	ret = vcpu->vm->arch.asked;
+	if (ret < 0)
 		return ret;
 	cpuid = malloc(TABLE_SIZE);
 	if (!cpuid)

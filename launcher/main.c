@@ -21,6 +21,7 @@
 #include "board.h"
 #include "boot.h"
 #include "ending.h"
+#include "errand.h"
 #include "layout.h"
 #include "log.h"
 #include "options.h"
@@ -331,21 +332,32 @@ static void tear_down(struct lodge *lodge)
 		free(lodge->devices[i].virtio);
 }
 
+static int set_up(struct lodge *lodge)
+{
+	return set_up_memory(lodge) < 0 || set_up_machine(lodge) < 0 ||
+			       choose_transport(&lodge->options, &lodge->vm) < 0 ||
+			       set_up_loop(lodge) < 0 || set_up_platform(lodge) < 0 ||
+			       set_up_devices(lodge) < 0 || set_up_guest(lodge) < 0 ||
+			       open_stats(lodge) < 0 || close_doors(lodge) < 0
+		       ? -1
+		       : 0;
+}
+
 static int run(struct lodge *lodge)
 {
 	bool written;
 	int status;
 
-	/* An error on the way ends the process, which frees what it had: taking
-	 * down half a machine in order would be code that nobody ever runs. */
 	if (privileges_gain_none() < 0)
 		return ENDING_HOST;
 	sandbox_begin(&lodge->sandbox, lodge->options.sandbox);
-	if (set_up_memory(lodge) < 0 || set_up_machine(lodge) < 0 ||
-	    choose_transport(&lodge->options, &lodge->vm) < 0 || set_up_loop(lodge) < 0 ||
-	    set_up_platform(lodge) < 0 || set_up_devices(lodge) < 0 || set_up_guest(lodge) < 0 ||
-	    open_stats(lodge) < 0 || close_doors(lodge) < 0)
+	if (set_up(lodge) < 0) {
+		/* The process ends, which frees what it had: taking down half a
+		 * machine in order would be code that nobody ever runs. Only
+		 * those who are out on an errand must be back. */
+		errand_finish_all();
 		return ENDING_HOST;
+	}
 
 	terminal_enter_raw();
 	if (start_vcpus(lodge) < 0) {

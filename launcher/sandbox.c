@@ -13,7 +13,6 @@
  * not ours any more, and there is nothing left to take down in order.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 
 #include "device.h"
 #include "ending.h"
+#include "errand.h"
 #include "log.h"
 #include "sandbox.h"
 #include "terminal.h"
@@ -200,29 +200,19 @@ static int build(struct sandbox *sandbox, enum sandbox_kind kind)
 
 /* --- What main and the threads call --- */
 
-static void *build_all(void *arg)
+static void build_all(void *arg)
 {
 	struct sandbox *sandbox = arg;
 
 	for (unsigned kind = 0; kind < SANDBOX_KINDS && sandbox->result == 0; kind++)
 		sandbox->result = build(sandbox, (enum sandbox_kind)kind);
-	return NULL;
 }
 
 void sandbox_begin(struct sandbox *sandbox, bool on)
 {
-	sigset_t all, before;
-
 	*sandbox = (struct sandbox){ .on = on };
-	if (!on)
-		return;
-	/* Signals are main's, even now. Without a thread it takes a little longer. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	sandbox->building = pthread_create(&sandbox->builder, NULL, build_all, sandbox) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!sandbox->building)
-		build_all(sandbox);
+	if (on)
+		errand_begin(&sandbox->building, build_all, sandbox);
 }
 
 int sandbox_prepare(struct sandbox *sandbox)
@@ -232,9 +222,7 @@ int sandbox_prepare(struct sandbox *sandbox)
 
 	if (!sandbox->on)
 		return 0;
-	if (sandbox->building)
-		pthread_join(sandbox->builder, NULL);
-	sandbox->building = false;
+	errand_finish(&sandbox->building);
 	ret = sandbox->result;
 	if (ret == 0 && sigaction(SIGSYS, &action, NULL) < 0)
 		ret = -errno;

@@ -51,6 +51,7 @@ int vm_arch_create(struct vm *vm, bool legacy)
 	uint64_t identity = LAYOUT_KVM_IDENTITY;
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 
+	cpuid_begin(vm);
 	/* Intel without "unrestricted guest" runs a starting vCPU as a task of
 	 * its own and needs four pages nobody else uses. Others ignore them. */
 	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0 ||
@@ -79,6 +80,7 @@ int vm_arch_init_irqs(struct vm *vm)
 
 void vm_arch_destroy(struct vm *vm)
 {
+	errand_finish(&vm->arch.asking);
 	free(vm->arch.cpuid);
 }
 

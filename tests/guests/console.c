@@ -85,7 +85,7 @@ static void send_pattern(uint32_t bytes)
 static void check_size(void)
 {
 	unsigned vector = v.vectors[MAX_QUEUES];
-	uint16_t columns = config16(&v, 0), rows = config16(&v, 2);
+	uint16_t columns = config16(&v, 0), rows = config16(&v, 2), now[2];
 	uint32_t seen = irqs(vector);
 
 	ok(v.features & FEATURE(F_SIZE), "offers SIZE");
@@ -95,8 +95,11 @@ static void check_size(void)
 		irq_wait(vector, seen);
 		seen = irqs(vector);
 		v.transport->acknowledge(&v);
-		note("size %u x %u", config16(&v, 0), config16(&v, 2));
-	} while (config16(&v, 0) == columns || config16(&v, 2) == rows);
+		/* Read once: what ends this is what was told. */
+		now[0] = config16(&v, 0);
+		now[1] = config16(&v, 2);
+		note("size %u x %u", now[0], now[1]);
+	} while (now[0] == columns || now[1] == rows);
 	ok(true, "a configuration interrupt came");
 }
 

@@ -10,13 +10,16 @@
 #include <stdint.h>
 
 #include "bus.h"
+#include "errand.h"
 
 struct kvm_cpuid2;
 
 /* Part of struct vm. */
 struct vm_arch {
 	struct bus ports;         /* I/O ports */
-	struct kvm_cpuid2 *cpuid; /* what KVM supports, asked once; NULL before */
+	struct kvm_cpuid2 *cpuid; /* what KVM supports, asked once by `asking`; NULL: it failed */
+	struct errand asking;
+	int asked; /* 0 or -errno */
 };
 
 /* Where and in which state the first vCPU begins: written by the loaders of guest-boot/. */
