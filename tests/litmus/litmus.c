@@ -35,7 +35,6 @@
 #define DATA       (LAYOUT_RAM + 0x40000)
 #define QUEUE_SIZE 16
 #define SPINS_MAX  1000 /* then the other thread may need our CPU */
-#define DELAY_MASK 63
 
 struct side {
 	_Alignas(128) atomic_ulong arrived;
@@ -67,11 +66,17 @@ static void meet(struct side *self, struct side *other)
 	}
 }
 
-/* A few cycles more or less, so that the stores meet in every way. */
+/*
+ * A few cycles more or less, now below 8 and now below 1024 turns, so that the stores
+ * meet in every way however far apart the two leave meet().
+ */
 static void stagger(struct side *self)
 {
+	uint32_t mask;
+
 	self->dice = self->dice * 1664525 + 1013904223;
-	for (unsigned i = self->dice >> 16 & DELAY_MASK; i > 0; i--)
+	mask = (8u << (self->dice >> 29)) - 1;
+	for (unsigned i = self->dice >> 16 & mask; i > 0; i--)
 		atomic_signal_fence(memory_order_seq_cst);
 }
 

@@ -2,6 +2,8 @@
 # litmus.t: no notification is lost in ten million encounters of driver and
 # device, and without either of the two barriers one is; see litmus.c.
 # LITMUS names where the programs are, ROUNDS how many encounters there shall be.
+# With EMULATED set, what happens without a barrier is told but not judged: whether two
+# emulated processors ever run into it is up to the emulator and to what else the machine does.
 cd "$(dirname "$0")/../.." || exit 1
 programs=${LITMUS:-build/litmus}
 rounds=${ROUNDS:-10000000}
@@ -27,11 +29,18 @@ for pair in kick interrupt; do
 	check "$pair: nor by flags" \
 		"$(run intact $pair flags $((rounds / 10)))" "^lost 0 of $((rounds / 10))\$"
 done
+without() {
+	local got
+	got=$(run "$1" "$2" "$3" 10000000 stop)
+	if [ -n "${EMULATED:-}" ]; then
+		echo "# $2, by $3, without the fence of $4(): $got"
+	else
+		check "$2, by $3: one is lost without the fence of $4()" "$got" '^lost 1 of'
+	fi
+}
 for mode in event flags; do
-	check "kick, by $mode: one is lost without the fence of virtqueue_enable_kicks()" \
-		"$(run no-enable-fence kick $mode 10000000 stop)" '^lost 1 of'
-	check "interrupt, by $mode: one is lost without the fence of virtqueue_publish()" \
-		"$(run no-publish-fence interrupt $mode 10000000 stop)" '^lost 1 of'
+	without no-enable-fence kick $mode virtqueue_enable_kicks
+	without no-publish-fence interrupt $mode virtqueue_publish
 done
 echo "1..$checks"
 exit $failed
