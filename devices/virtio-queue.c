@@ -218,6 +218,8 @@ void virtio_run_queue(struct virtio_queue *queue)
 	}
 	queue->running = true;
 	queue->kicked = false;
+	if (!queue->kick_watch.wanted)
+		virtio_watch_doorbell(queue);
 	if (device->class->queue_start)
 		device->class->queue_start(device, queue->index);
 	/* Buffers may have been made available before there was anybody to kick. */

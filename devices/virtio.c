@@ -310,16 +310,6 @@ static int init_queue(struct virtio_device *device, unsigned index, unsigned thr
 	return 0;
 }
 
-static void watch_kicks_call(void *arg)
-{
-	struct virtio_thread *thread = arg;
-	struct virtio_device *device = thread->device;
-
-	for (unsigned i = 0; i < device->queue_count; i++)
-		if (device->queues[i].thread == thread)
-			virtio_watch_doorbell(&device->queues[i]);
-}
-
 static int start_thread(struct virtio_device *device, unsigned index)
 {
 	struct virtio_thread *thread = &device->threads[index];
@@ -358,29 +348,33 @@ int virtio_init(struct virtio_device *device, const struct virtio_class *class,
 		log_error("%s: cannot start its threads: %s", device->name, strerror(-ret));
 		return -1;
 	}
-	call_threads(device, watch_kicks_call);
 	return 0;
 }
 
-struct sandbox_entry {
-	const struct sandbox *sandbox;
-	int result;
-};
-
 static void enter_sandbox_call(void *arg)
 {
-	struct sandbox_entry *entry = arg;
+	struct virtio_thread *thread = arg;
 
-	entry->result = sandbox_enter(entry->sandbox, SANDBOX_DEVICE);
+	thread->sandboxed = sandbox_enter(thread->device->sandbox, SANDBOX_DEVICE);
 }
 
-int virtio_enter_sandbox(struct virtio_device *device, const struct sandbox *sandbox)
+void virtio_begin_sandbox(struct virtio_device *device, const struct sandbox *sandbox)
 {
-	struct sandbox_entry entry = { .sandbox = sandbox };
+	device->sandbox = sandbox;
+	for (unsigned i = 0; i < device->thread_count; i++)
+		loop_call_begin(&device->threads[i].loop, enter_sandbox_call, &device->threads[i]);
+}
 
-	for (unsigned i = 0; i < device->thread_count && entry.result == 0; i++)
-		loop_call(&device->threads[i].loop, enter_sandbox_call, &entry);
-	return entry.result;
+int virtio_end_sandbox(struct virtio_device *device)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < device->thread_count; i++) {
+		loop_call_end(&device->threads[i].loop);
+		if (device->threads[i].sandboxed < 0)
+			ret = device->threads[i].sandboxed;
+	}
+	return ret;
 }
 
 static void release_call(void *arg)

@@ -19,6 +19,8 @@
 
 #include <liburing.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,12 +55,10 @@ struct loop {
 	bool stopping; /* loop thread only */
 
 	/* loop_call(): one caller at a time leaves fn and arg here, rings, and waits. */
-	pthread_mutex_t call_turn; /* held by the caller for the whole call */
-	pthread_mutex_t call_lock; /* guards the fields below */
-	pthread_cond_t call_done;
-	void (*call_fn)(void *arg); /* NULL once the loop has taken it */
-	void *call_arg;
-	bool call_finished;
+	sem_t call_turn;                    /* 0 from the beginning of a call to its end */
+	void (*_Atomic call_fn)(void *arg); /* NULL once the loop has taken it */
+	void *call_arg;                     /* written before call_fn, read after */
+	sem_t call_done;
 	int call_fd; /* eventfd that wakes the loop */
 	struct loop_watch call_watch;
 };
@@ -92,6 +92,14 @@ void loop_exit(struct loop *loop);
  * take turns.
  */
 void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg);
+
+/*
+ * The same in two halves, to have several loops at work at once: after
+ * loop_call_begin() the calling thread owes the loop one loop_call_end(), which
+ * returns when fn has. Until then `arg` is the loop's.
+ */
+void loop_call_begin(struct loop *loop, void (*fn)(void *arg), void *arg);
+void loop_call_end(struct loop *loop);
 
 /* --- The rest is for the loop's own thread. --- */
 

@@ -72,6 +72,7 @@ struct virtio_thread {
 	struct virtio_device *device;
 	char name[20]; /* "lodge-net0", "lodge-net0.1", ...; 15 bytes are all a thread may have */
 	struct loop loop;
+	int sandboxed; /* how entering went, 0 or -errno: main's, between begin and end */
 };
 
 /* What is counted for every queue, by its thread. */
@@ -133,6 +134,7 @@ struct virtio_device {
 	struct virtio_queue queues[VIRTIO_QUEUES_MAX];
 	struct virtio_thread threads[VIRTIO_THREADS_MAX];
 	uint64_t offered; /* feature bits; constant once the guest runs */
+	const struct sandbox *sandbox;
 
 	/* vCPU threads, under the lock. */
 	pthread_mutex_t lock;
@@ -256,8 +258,12 @@ void virtio_halt_queue(struct virtio_queue *queue);
 /* The end of a batch of the thread's loop. */
 void virtio_after_batch(void *thread);
 
-/* Put its threads into the sandbox. Main, before the guest runs. 0 or -errno. */
-int virtio_enter_sandbox(struct virtio_device *device, const struct sandbox *sandbox);
+/*
+ * Put its threads into the sandbox: begin for all devices, so that they enter
+ * at the same time, then wait for each. Main, before the guest runs. 0 or -errno.
+ */
+void virtio_begin_sandbox(struct virtio_device *device, const struct sandbox *sandbox);
+int virtio_end_sandbox(struct virtio_device *device);
 
 /* Stop all queues, release the backend, end the threads. Main, after the vCPUs have stopped. */
 void virtio_destroy(struct virtio_device *device);

@@ -38,7 +38,7 @@ struct vm {
 	struct kvm_irq_routing *routing;
 	unsigned next_msi_gsi;
 
-	/* What the architecture found; constant after vm_create(). */
+	/* What the architecture found; constant after vm_arch_equip(). */
 	bool msi; /* there is something to send messages to */
 	bool pmu; /* arm64: vCPUs have a performance monitoring unit */
 
@@ -50,12 +50,10 @@ struct vm {
 };
 
 /*
- * Open /dev/kvm, create the machine for `cpus` vCPUs, show it `memory` and give
- * it the interrupt controllers of this architecture. `legacy` adds what a kernel
- * without ACPI expects (on x86 the 8254 timer). Prints the reason when it
- * fails. Returns 0 or -1. Main, before threads.
+ * Open /dev/kvm, create the machine for `cpus` vCPUs and show it `memory`. Prints
+ * the reason when it fails. Returns 0 or -1. Main, before threads.
  */
-int vm_create(struct vm *vm, const struct memory *memory, unsigned cpus, bool legacy);
+int vm_create(struct vm *vm, const struct memory *memory, unsigned cpus);
 void vm_destroy(struct vm *vm);
 
 /* --- Provided by the architecture: launcher/x86_64.c or launcher/arm64.c --- */
@@ -63,8 +61,15 @@ void vm_destroy(struct vm *vm);
 /* What KVM_CREATE_VM wants to be told. */
 unsigned long vm_arch_type(int kvm_fd);
 
-/* Called by vm_create() after the memory is set. Prints the reason; 0 or -1. */
-int vm_arch_create(struct vm *vm, bool legacy);
+/* Called by vm_create(): what can be asked of /dev/kvm meanwhile. */
+void vm_arch_begin(struct vm *vm);
+
+/*
+ * Give the machine its interrupt controllers: before its vCPUs and its irqs. `legacy`
+ * adds what a kernel without ACPI expects (on x86 the 8254 timer). Prints the
+ * reason; 0 or -1. Main.
+ */
+int vm_arch_equip(struct vm *vm, bool legacy);
 
 /*
  * Complete the interrupt controllers: after all vCPUs have been created, for on

@@ -50,7 +50,12 @@ unsigned long vm_arch_type(int kvm_fd)
 	return bits > 0 && bits < USUAL_ADDRESS_BITS ? (unsigned long)bits : 0;
 }
 
-int vm_arch_create(struct vm *vm, bool legacy)
+void vm_arch_begin(struct vm *vm)
+{
+	(void)vm; /* nothing that takes long */
+}
+
+int vm_arch_equip(struct vm *vm, bool legacy)
 {
 	(void)legacy;
 	vm->arch = (struct vm_arch){ .gic_fd = -1, .its_fd = -1 };

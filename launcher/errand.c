@@ -2,18 +2,33 @@
  * errand.c: see errand.h. vm's architecture and the sandbox send one each,
  * before the guest runs; nothing of it is left afterwards. Only main calls in,
  * so the list of those that are out, a global, needs no lock.
+ *
+ * They take turns. Two at once would be two threads beside main, on the two
+ * processors that a small host has: main would wait for its own errands.
  */
+#include <errno.h>
 #include <signal.h>
 
 #include "errand.h"
 
 static struct errand *out;
 
+/* Whoever waits for the same one later finds it done as well. */
+static void wait_until_done(struct errand *errand)
+{
+	while (sem_wait(&errand->done) < 0 && errno == EINTR)
+		;
+	sem_post(&errand->done);
+}
+
 static void *run(void *arg)
 {
-	const struct errand *errand = arg;
+	struct errand *errand = arg;
 
+	if (errand->sooner)
+		wait_until_done(errand->sooner);
 	errand->fn(errand->arg);
+	sem_post(&errand->done);
 	return NULL;
 }
 
@@ -21,7 +36,8 @@ void errand_begin(struct errand *errand, void (*fn)(void *arg), void *arg)
 {
 	sigset_t all, before;
 
-	*errand = (struct errand){ .fn = fn, .arg = arg };
+	*errand = (struct errand){ .fn = fn, .arg = arg, .sooner = out };
+	sem_init(&errand->done, 0, 0);
 	/* Signals are for main, also those that come before it has blocked them. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -18,7 +18,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <semaphore.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -212,43 +211,48 @@ void loop_quit(struct loop *loop)
 	loop->stopping = true;
 }
 
+static void wait_for(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) < 0 && errno == EINTR)
+		;
+}
+
 static void serve_call(void *context)
 {
 	struct loop *loop = context;
-	void (*fn)(void *arg);
+	/* Taken at once: fn may drain, which handles completions, which may bring
+	 * us here again for the same ring of the bell. Acquire: call_arg, and all
+	 * the caller did before, was written before call_fn was. */
+	void (*fn)(void *arg) =
+		atomic_exchange_explicit(&loop->call_fn, NULL, memory_order_acquire);
 
-	/* Taken at once: fn may drain, which handles completions, which may
-	 * bring us here again for the same ring of the bell. */
-	pthread_mutex_lock(&loop->call_lock);
-	fn = loop->call_fn;
-	loop->call_fn = NULL;
-	pthread_mutex_unlock(&loop->call_lock);
 	if (!fn)
 		return;
-
 	fn(loop->call_arg);
+	sem_post(&loop->call_done);
+}
 
-	pthread_mutex_lock(&loop->call_lock);
-	loop->call_finished = true;
-	pthread_cond_signal(&loop->call_done);
-	pthread_mutex_unlock(&loop->call_lock);
+void loop_call_begin(struct loop *loop, void (*fn)(void *arg), void *arg)
+{
+	uint64_t one = 1;
+
+	wait_for(&loop->call_turn);
+	loop->call_arg = arg;
+	atomic_store_explicit(&loop->call_fn, fn, memory_order_release);
+	if (write(loop->call_fd, &one, sizeof(one)) < 0)
+		log_error("%s: cannot wake the thread: %m", loop->name);
+}
+
+void loop_call_end(struct loop *loop)
+{
+	wait_for(&loop->call_done);
+	sem_post(&loop->call_turn);
 }
 
 void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
 {
-	uint64_t one = 1;
-
-	pthread_mutex_lock(&loop->call_turn);
-	pthread_mutex_lock(&loop->call_lock);
-	loop->call_arg = arg;
-	loop->call_fn = fn;
-	loop->call_finished = false;
-	if (write(loop->call_fd, &one, sizeof(one)) < 0)
-		log_error("%s: cannot wake the thread: %m", loop->name);
-	while (!loop->call_finished)
-		pthread_cond_wait(&loop->call_done, &loop->call_lock);
-	pthread_mutex_unlock(&loop->call_lock);
-	pthread_mutex_unlock(&loop->call_turn);
+	loop_call_begin(loop, fn, arg);
+	loop_call_end(loop);
 }
 
 /* By hand: Debian 12's shared liburing does not export its functions for these two. */
@@ -298,13 +302,9 @@ int loop_init(struct loop *loop, void (*after_batch)(void *context), void *conte
 {
 	int ret;
 
-	*loop = (struct loop){ .name = "lodge",
-			       .after_batch = after_batch,
-			       .context = context,
-			       .call_turn = PTHREAD_MUTEX_INITIALIZER,
-			       .call_lock = PTHREAD_MUTEX_INITIALIZER,
-			       .call_done = PTHREAD_COND_INITIALIZER };
-
+	*loop = (struct loop){ .name = "lodge", .after_batch = after_batch, .context = context };
+	sem_init(&loop->call_turn, 0, 1);
+	sem_init(&loop->call_done, 0, 0);
 	loop->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->call_fd < 0)
 		return -errno;
@@ -347,7 +347,7 @@ static void *loop_thread(void *arg)
 	loop->name = birth->name;
 	sem_post(&birth->born); /* *birth is gone from here on */
 	loop_run(loop);
-	loop_exit(loop);
+	io_uring_queue_exit(&loop->ring);
 	return NULL;
 }
 
@@ -364,8 +364,7 @@ int loop_start(struct loop *loop, const char *name, void (*after_batch)(void *co
 	ret = -pthread_create(&thread, NULL, loop_thread, &birth);
 	if (ret < 0)
 		return ret;
-	while (sem_wait(&birth.born) < 0 && errno == EINTR)
-		;
+	wait_for(&birth.born);
 	sem_destroy(&birth.born);
 	if (birth.result < 0)
 		pthread_join(thread, NULL);
@@ -383,4 +382,5 @@ void loop_stop(struct loop *loop)
 {
 	loop_call(loop, quit_call, loop);
 	pthread_join(loop->thread, NULL);
+	close(loop->call_fd); /* not by the thread: our write() to it may not have returned */
 }

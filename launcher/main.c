@@ -8,8 +8,6 @@
  *
  * Next in the tour: vm.c, the machine.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +25,7 @@
 #include "options.h"
 #include "pci.h"
 #include "privileges.h"
+#include "process.h"
 #include "sandbox.h"
 #include "stats.h"
 #include "terminal.h"
@@ -66,23 +65,6 @@ struct lodge {
 
 /* --- Signals and the ending: the main thread's loop --- */
 
-/* Those that would end a process, and that a guest's owner may send. */
-static const int ending_signals[] = { SIGHUP,  SIGINT,    SIGQUIT, SIGTERM, SIGUSR2,
-				      SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU };
-
-static sigset_t received_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (unsigned i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
-		sigaddset(&set, ending_signals[i]);
-	sigaddset(&set, SIGWINCH);
-	sigaddset(&set, SIGCONT);
-	sigaddset(&set, SIGUSR1);
-	return set;
-}
-
 static void on_signal(void *context)
 {
 	struct lodge *lodge = context;
@@ -112,27 +94,17 @@ static void on_ending(void *context)
 
 static int set_up_loop(struct lodge *lodge)
 {
-	sigset_t signals = received_signals();
 	int ret = loop_init(&lodge->loop, NULL, NULL);
 
 	if (ret == 0)
 		ret = ending_init();
+	if (ret == 0)
+		ret = lodge->signal_fd = process_receive_signals();
 	if (ret < 0) {
 		log_error("cannot set up the main loop: %s", strerror(-ret));
 		return -1;
 	}
-	/* Blocked before any other thread exists, so in all of them: signals
-	 * reach this loop and nobody else. Writing to a closed pipe is an error
-	 * like any other, not a signal. */
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
 	vcpu_init_signals();
-	lodge->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (lodge->signal_fd < 0) {
-		log_error("cannot receive signals: %m");
-		return -1;
-	}
 	loop_watch(&lodge->loop, &lodge->signal_watch, lodge->signal_fd, POLLIN, on_signal, lodge);
 	loop_watch(&lodge->loop, &lodge->ending_watch, ending_fd(), POLLIN, on_ending, lodge);
 	return 0;
@@ -154,41 +126,27 @@ static int set_up_memory(struct lodge *lodge)
 	return ret < 0 ? -1 : 0;
 }
 
+static int create_machine(struct lodge *lodge)
+{
+	return vm_create(&lodge->vm, &lodge->memory, lodge->options.cpus);
+}
+
 static int set_up_platform(struct lodge *lodge)
 {
 	const struct boot_options *boot = &lodge->options.boot;
 	bool serial = !boot->virtio_console;
-	int ret = stream_init(&lodge->terminal, STDIN_FILENO, STDOUT_FILENO);
+	int ret;
 
 	lodge->vm.panics_are_warm = !cmdline_names_key(boot->words, boot->word_count, "reboot");
 	pci_root_init(&lodge->pci, &lodge->vm);
-	if (ret == 0)
-		ret = board_init(&lodge->vm, &lodge->pci, &lodge->uart,
-				 serial ? &lodge->terminal : NULL);
+	ret = board_init(&lodge->vm, &lodge->pci, &lodge->uart, serial ? &lodge->terminal : NULL);
 	if (ret < 0) {
-		log_error("cannot set up the console: %s", strerror(-ret));
+		log_error("cannot set up the serial console: %s", strerror(-ret));
 		return -1;
 	}
 	if (serial)
 		stream_start(&lodge->terminal, &lodge->loop, uart_take_input, &lodge->uart);
 	return 0;
-}
-
-/* The machine, and the vCPUs in it, which do nothing yet. */
-static int set_up_machine(struct lodge *lodge)
-{
-	const struct options *options = &lodge->options;
-
-	if (vm_create(&lodge->vm, &lodge->memory, options->cpus,
-		      options->transport == TRANSPORT_MMIO_CMDLINE) < 0)
-		return -1;
-	while (lodge->vcpu_count < options->cpus) {
-		unsigned index = lodge->vcpu_count++;
-
-		if (vcpu_create(&lodge->vcpus[index], &lodge->vm, index) < 0)
-			return -1;
-	}
-	return vm_arch_init_irqs(&lodge->vm);
 }
 
 /* Messages are how virtio-pci interrupts: without, what the guest finds is virtio-mmio. */
@@ -205,34 +163,65 @@ static int choose_transport(struct options *options, const struct vm *vm)
 	return 0;
 }
 
-static int attach_device(struct lodge *lodge, struct device *device)
+/* The rest of the machine, and the vCPUs in it, which do nothing yet. */
+static int set_up_machine(struct lodge *lodge)
 {
+	const struct options *options = &lodge->options;
+
+	if (vm_arch_equip(&lodge->vm, options->transport == TRANSPORT_MMIO_CMDLINE) < 0)
+		return -1;
+	while (lodge->vcpu_count < options->cpus) {
+		unsigned index = lodge->vcpu_count++;
+
+		if (vcpu_create(&lodge->vcpus[index], &lodge->vm, index) < 0)
+			return -1;
+	}
+	if (vm_arch_init_irqs(&lodge->vm) < 0)
+		return -1;
+	return choose_transport(&lodge->options, &lodge->vm);
+}
+
+/* The devices and their threads, which need the guest's memory, but no machine yet. */
+static int set_up_devices(struct lodge *lodge)
+{
+	int ret = stream_init(&lodge->terminal, STDIN_FILENO, STDOUT_FILENO);
+
+	if (ret < 0) {
+		log_error("cannot set up the console: %s", strerror(-ret));
+		return -1;
+	}
+	for (unsigned i = 0; i < lodge->options.device_count; i++) {
+		const struct device_request *request = &lodge->options.devices[i];
+		bool wired = request->type == &console_device && lodge->options.boot.virtio_console;
+
+		lodge->devices[i].virtio =
+			request->type->create(request->index, request->options, &lodge->memory,
+					      wired ? &lodge->terminal : NULL);
+		if (!lodge->devices[i].virtio)
+			return -1;
+		lodge->device_count++;
+		if (request->type == &console_device)
+			lodge->console = lodge->devices[i].virtio;
+	}
+	return 0;
+}
+
+static int attach_device(struct lodge *lodge, unsigned index)
+{
+	struct device *device = &lodge->devices[index];
+
 	if (lodge->options.transport == TRANSPORT_PCI)
 		device->on_pci = virtio_pci_attach(device->virtio, &lodge->vm, &lodge->pci);
 	else
-		device->on_mmio =
-			virtio_mmio_attach(device->virtio, &lodge->vm, lodge->device_count - 1);
+		device->on_mmio = virtio_mmio_attach(device->virtio, &lodge->vm, index);
 	return device->on_pci || device->on_mmio ? 0 : -1;
 }
 
-static int set_up_devices(struct lodge *lodge)
+static int attach_devices(struct lodge *lodge)
 {
-	for (unsigned i = 0; i < lodge->options.device_count; i++) {
-		const struct device_request *request = &lodge->options.devices[i];
-		struct device *device = &lodge->devices[i];
-		bool wired = request->type == &console_device && lodge->options.boot.virtio_console;
-
-		device->virtio =
-			request->type->create(request->index, request->options, &lodge->memory,
-					      wired ? &lodge->terminal : NULL);
-		if (!device->virtio)
+	for (unsigned i = 0; i < lodge->device_count; i++)
+		if (attach_device(lodge, i) < 0)
 			return -1;
-		lodge->device_count++;
-		if (attach_device(lodge, device) < 0)
-			return -1;
-		if (request->type == &console_device)
-			lodge->console = device->virtio;
-	}
 	return 0;
 }
 
@@ -268,44 +257,43 @@ static int open_stats(struct lodge *lodge)
 
 static int close_doors(struct lodge *lodge)
 {
-	int ret = 0;
-
 	if (sandbox_prepare(&lodge->sandbox) < 0)
 		return -1;
 	if (lodge->options.user && privileges_drop(lodge->options.user) < 0)
 		return -1;
-	for (unsigned i = 0; i < lodge->device_count && ret == 0; i++)
-		ret = virtio_enter_sandbox(lodge->devices[i].virtio, &lodge->sandbox);
-	if (ret < 0)
-		log_error("a device cannot enter the sandbox: %s", strerror(-ret));
-	return ret;
+	for (unsigned i = 0; i < lodge->device_count; i++)
+		virtio_begin_sandbox(lodge->devices[i].virtio, &lodge->sandbox);
+	return 0;
 }
 
-/* All threads wait at the gate until each is in the sandbox, main the last. */
+/* The devices' threads are on their way in; when main is in too, wait for them. */
+static void enter_sandbox(struct lodge *lodge)
+{
+	int ret = sandbox_enter(&lodge->sandbox, SANDBOX_MAIN);
+
+	if (ret < 0)
+		ending_report(ENDING_HOST, "main cannot enter the sandbox: %s", strerror(-ret));
+	for (unsigned i = 0; i < lodge->device_count; i++) {
+		ret = virtio_end_sandbox(lodge->devices[i].virtio);
+		if (ret < 0)
+			ending_report(ENDING_HOST, "%s cannot enter the sandbox: %s",
+				      lodge->devices[i].virtio->name, strerror(-ret));
+	}
+}
+
+/* All vCPUs wait at the gate until each thread is in the sandbox. */
 static int start_vcpus(struct lodge *lodge)
 {
-	int ret;
-
 	pthread_barrier_init(&lodge->gate, NULL, lodge->vcpu_count + 1);
 	for (unsigned i = 0; i < lodge->vcpu_count; i++)
 		if (vcpu_start(&lodge->vcpus[i], &lodge->sandbox, &lodge->gate) < 0)
 			return -1;
-	ret = sandbox_enter(&lodge->sandbox, SANDBOX_MAIN);
-	if (ret < 0)
-		ending_report(ENDING_HOST, "main cannot enter the sandbox: %s", strerror(-ret));
+	enter_sandbox(lodge);
 	pthread_barrier_wait(&lodge->gate);
 	return 0;
 }
 
 /* --- Taking down --- */
-
-/* The guest is over. From here on a second signal ends us at once, as it would anybody. */
-static void accept_signals(void)
-{
-	sigset_t signals = received_signals();
-
-	sigprocmask(SIG_UNBLOCK, &signals, NULL);
-}
 
 static void tear_down(struct lodge *lodge)
 {
@@ -334,13 +322,15 @@ static void tear_down(struct lodge *lodge)
 
 static int set_up(struct lodge *lodge)
 {
-	return set_up_memory(lodge) < 0 || set_up_machine(lodge) < 0 ||
-			       choose_transport(&lodge->options, &lodge->vm) < 0 ||
-			       set_up_loop(lodge) < 0 || set_up_platform(lodge) < 0 ||
-			       set_up_devices(lodge) < 0 || set_up_guest(lodge) < 0 ||
-			       open_stats(lodge) < 0 || close_doors(lodge) < 0
-		       ? -1
-		       : 0;
+	static int (*const steps[])(struct lodge * lodge) = {
+		set_up_memory,   create_machine, set_up_loop,  set_up_devices, set_up_machine,
+		set_up_platform, attach_devices, set_up_guest, open_stats,     close_doors,
+	};
+
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (steps[i](lodge) < 0)
+			return -1;
+	return 0;
 }
 
 static int run(struct lodge *lodge)
@@ -368,7 +358,7 @@ static int run(struct lodge *lodge)
 
 	tear_down(lodge);
 	terminal_restore();
-	accept_signals();
+	process_accept_signals();
 	stream_finish(&lodge->terminal);
 	if (lodge->options.stats)
 		stats_print();
@@ -377,24 +367,12 @@ static int run(struct lodge *lodge)
 	return status == ENDING_POWEROFF && !written ? ENDING_HOST : status;
 }
 
-/* Files opened from here on must not be taken for standard input, output or error. */
-static void ensure_standard_files(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	static struct lodge lodge;
 	int status = ENDING_USAGE;
 
-	ensure_standard_files();
+	process_prepare();
 	switch (options_parse(&lodge.options, argc, argv)) {
 	case OPTIONS_RUN:
 		log_set_verbose(lodge.options.verbose);

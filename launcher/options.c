@@ -1,5 +1,5 @@
 /*
- * options.c: from argv to struct options, and --help (tour 1b).
+ * options.c: from argv to struct options, and --help (tour 1c).
  *
  * main calls in once. Nothing is opened or created here: a wrong command
  * line has no effect but one line on stderr.

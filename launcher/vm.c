@@ -1,10 +1,10 @@
 /*
  * vm.c: creating the machine (tour 2), and its doorbells.
  *
- * main calls vm_create() once the guest's RAM exists. The order inside is
- * worth a word: memory slots first, interrupt controllers after. Changing
- * the slots of a VM that already has its irqchip waits for a grace period
- * (5-11 ms on a software KVM); before it, it is nearly free.
+ * main calls vm_create() once the guest's RAM exists, and vm_arch_equip()
+ * later. The order is worth a word: memory slots first, interrupt controllers
+ * after. Changing the slots of a VM that already has its irqchip waits for a
+ * grace period (5-11 ms on a software KVM); before it, it takes 0.4 ms.
  *
  * Next in the tour: irq.c for the interrupts, x86_64.c (or arm64.c) for
  * what the architecture adds, vcpu.c for the processors.
@@ -85,7 +85,7 @@ static int set_slot(struct vm *vm, unsigned slot, const struct memory_region *re
 	return 0;
 }
 
-int vm_create(struct vm *vm, const struct memory *memory, unsigned cpus, bool legacy)
+int vm_create(struct vm *vm, const struct memory *memory, unsigned cpus)
 {
 	*vm = (struct vm){ .kvm_fd = -1,
 			   .fd = -1,
@@ -98,14 +98,14 @@ int vm_create(struct vm *vm, const struct memory *memory, unsigned cpus, bool le
 	vm->kvm_fd = open_kvm();
 	if (vm->kvm_fd < 0 || check_capabilities(vm->kvm_fd) < 0)
 		return -1;
+
 	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, vm_arch_type(vm->kvm_fd));
 	if (vm->fd < 0) {
 		log_error("KVM_CREATE_VM: %m");
 		return -1;
 	}
-	if (set_slot(vm, 0, &memory->low) < 0 || set_slot(vm, 1, &memory->high) < 0)
-		return -1;
-	return vm_arch_create(vm, legacy);
+	vm_arch_begin(vm);
+	return set_slot(vm, 0, &memory->low) < 0 || set_slot(vm, 1, &memory->high) < 0 ? -1 : 0;
 }
 
 void vm_destroy(struct vm *vm)

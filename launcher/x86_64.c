@@ -46,12 +46,16 @@ unsigned long vm_arch_type(int kvm_fd)
 	return 0;
 }
 
-int vm_arch_create(struct vm *vm, bool legacy)
+void vm_arch_begin(struct vm *vm)
+{
+	cpuid_begin(vm);
+}
+
+int vm_arch_equip(struct vm *vm, bool legacy)
 {
 	uint64_t identity = LAYOUT_KVM_IDENTITY;
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 
-	cpuid_begin(vm);
 	/* Intel without "unrestricted guest" runs a starting vCPU as a task of
 	 * its own and needs four pages nobody else uses. Others ignore them. */
 	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0 ||
