@@ -193,7 +193,8 @@ static int compile(scmp_filter_ctx context, struct sock_fprog *filter)
  */
 static bool heap_has_room(void)
 {
-	void *pieces[] = { malloc(HEAP_PIECE), malloc(HEAP_PIECE) };
+	/* volatile: a compiler may leave out allocations that nobody uses. */
+	void *volatile pieces[] = { malloc(HEAP_PIECE), malloc(HEAP_PIECE) };
 	bool room = pieces[0] && pieces[1];
 
 	free(pieces[0]);
