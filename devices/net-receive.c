@@ -12,7 +12,10 @@
  * follows theirs. A packet that reaches into it is finished when the
  * guest brings more; nothing is cut off, dropped or read twice.
  *
- * Kicks are off except while the ring is empty and we wait for buffers.
+ * Kicks are off except while the ring is empty and we wait for buffers. Those of
+ * the transmit queue, which is this thread's as well, are off meanwhile: a
+ * packet often is the question to which the driver sends the answer, and we look
+ * for that ourselves before we rest.
  */
 #include <endian.h>
 #include <errno.h>
@@ -214,14 +217,13 @@ static bool have_buffers(struct net_pair *pair)
 	}
 }
 
-void net_receive(struct net_pair *pair)
+/* What the tap has, up to the most one queue may take while others wait. */
+static void receive_round(struct net_pair *pair)
 {
 	struct net_receive *receive = &pair->receive;
 	size_t unpublished = 0; /* bytes */
 	bool failed = false;
 
-	if (receive->again.busy || net_link_is_down(pair->net) || !queue_of(pair)->running)
-		return;
 	if (receive->starving) {
 		virtio_ignore_kicks(queue_of(pair));
 		receive->starving = false;
@@ -232,7 +234,7 @@ void net_receive(struct net_pair *pair)
 		if (unpublished >= NET_PUBLISH_BYTES) {
 			virtio_publish(queue_of(pair));
 			unpublished = 0;
-		} else if (i % NET_SHOW_PACKETS == 0) {
+		} else if (i == 1 || i % NET_SHOW_PACKETS == 0) {
 			virtio_show(queue_of(pair));
 		}
 		if (virtio_is_broken(&pair->net->device) || !have_buffers(pair))
@@ -251,6 +253,22 @@ void net_receive(struct net_pair *pair)
 		unpublished += len > 0 ? (size_t)len : 0;
 	}
 	loop_again(virtio_loop(queue_of(pair)), &receive->again);
+}
+
+void net_receive(struct net_pair *pair)
+{
+	struct virtio_queue *transmit = pair->transmit_queue;
+
+	if (pair->receive.again.busy || net_link_is_down(pair->net) || !queue_of(pair)->running)
+		return;
+	if (transmit->running)
+		virtio_ignore_kicks(transmit);
+	receive_round(pair);
+	if (virtio_is_broken(&pair->net->device))
+		return;
+	/* The driver may begin with what came while we look what it has to send. */
+	virtio_publish(queue_of(pair));
+	net_transmit(pair); /* and there kicks are wanted again */
 }
 
 static void receive_again(struct loop_op *op, int result)

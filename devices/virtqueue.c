@@ -238,16 +238,21 @@ bool virtqueue_publish(struct virtqueue *vq)
 
 void virtqueue_disable_kicks(struct virtqueue *vq)
 {
-	/* With EVENT_IDX there is nothing to do: avail_event stays where it
-	 * is, behind us, and the driver passes it without kicking. Relaxed: a
+	/* With EVENT_IDX the driver kicks when it passes avail_event. One that
+	 * it may still come to is moved behind it; after that it stays there,
+	 * and the driver goes on without kicking. Relaxed, and no barrier: a
 	 * kick more or less is harmless. */
 	if (!vq->event_idx)
 		__atomic_store_n(&vq->used->flags, htole16(VRING_USED_F_NO_NOTIFY),
 				 __ATOMIC_RELAXED);
+	else if (vq->kicks_wanted)
+		write_avail_event(vq, (uint16_t)(vq->next_avail - 1));
+	vq->kicks_wanted = false;
 }
 
 bool virtqueue_enable_kicks(struct virtqueue *vq)
 {
+	vq->kicks_wanted = true;
 	if (vq->event_idx)
 		write_avail_event(vq, vq->next_avail);
 	else

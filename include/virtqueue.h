@@ -52,6 +52,7 @@ struct virtqueue {
 	const struct memory *memory;
 	bool event_idx;    /* VIRTIO_F_EVENT_IDX was negotiated */
 	bool indirect;     /* VIRTIO_F_INDIRECT_DESC was negotiated */
+	bool kicks_wanted; /* the driver was told so, and not yet the contrary */
 	const char *fault; /* what the driver did wrong; NULL: nothing */
 
 	/* The rings, in our address space; checked to lie in RAM when the queue started. */

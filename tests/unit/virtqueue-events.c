@@ -211,6 +211,31 @@ static void kicks_by_event_index(void **state)
 	assert_false(vring_need_event(*avail_event(ring), 5, 4));
 }
 
+/* A kick that was asked for is called off, and the driver passes without one. */
+static void a_wanted_kick_is_called_off(void **state)
+{
+	struct ring *ring = *state;
+	static const uint16_t starts[] = { 0, 3, 0xffff };
+
+	for (unsigned i = 0; i < COUNT_OF(starts); i++) {
+		uint16_t at = starts[i];
+
+		ring_restart(ring, RING_SIZE, true, false);
+		advance_to(ring, at);
+		assert_false(virtqueue_enable_kicks(&ring->vq));
+		assert_true(vring_need_event(*avail_event(ring), (uint16_t)(at + 1), at));
+		virtqueue_disable_kicks(&ring->vq);
+		for (uint16_t more = 1; more <= RING_SIZE; more++)
+			assert_false(
+				vring_need_event(*avail_event(ring), (uint16_t)(at + more), at));
+
+		/* Not wanted twice is not wanted: nothing is written again. */
+		*avail_event(ring) = 0x5555;
+		virtqueue_disable_kicks(&ring->vq);
+		assert_int_equal(*avail_event(ring), 0x5555);
+	}
+}
+
 /* What the driver offered between our last look and our asking for kicks. */
 static void enabling_kicks_looks_again(void **state)
 {
@@ -240,6 +265,7 @@ int main(void)
 		RING_TEST(full_ring_across_the_wrap),
 		RING_TEST(kicks_by_flag),
 		RING_TEST(kicks_by_event_index),
+		RING_TEST(a_wanted_kick_is_called_off),
 		RING_TEST(enabling_kicks_looks_again),
 	};
 
