@@ -5,4 +5,5 @@
 needs socat socat
 needs ip iproute2
 needs passt passt
+make --no-print-directory -s -C "$here/../.." build/tools/tap-fd >&2
 nested_test backends cloud-6.1

@@ -108,6 +108,16 @@ trouble tap "$tools/tap-fd" t0 65536 "$LODGE" -n fd=5
 ok "tap: frames were lost while it was down or gone ($(dropped dropped_down))" test "$(dropped dropped_down)" -ge 100
 is "$(dropped dropped)" "$(dropped dropped_down)" "tap: and no others"
 
+# --- A tap opened by its name, with the send buffer it has by itself ---
+
+ip tuntap add t0 mode tap vnet_hdr
+ip link set t0 master bridge up
+tc qdisc del dev near root
+words=endless
+trouble "tap by name" "$LODGE" -n tap=t0
+ok "tap by name: frames were lost while it was down or gone ($(dropped dropped_down))" test "$(dropped dropped_down)" -ge 100
+is "$(dropped dropped)" "$(dropped dropped_down)" "tap by name: and no others"
+
 # --- A raw socket on an interface ---
 
 ip link del near
