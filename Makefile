@@ -103,7 +103,7 @@ soak: all guests
 	@STARTS=1000 tests/faults/soak.t
 	@STARTS=50 tests/boot/soak.t
 
-# Ten minutes of mixed traffic.
+# Ten minutes of mixed traffic, and ten more without EVENT_IDX.
 soak-net: all
 	@SECONDS_OF_MIX=600 tests/boot/traffic.t
 
