@@ -9,7 +9,7 @@
  * slow terminal or a closed file costs output, not the guest. The buffer
  * holds STREAM_BUFFER bytes; what does not fit is dropped, counted, and told
  * at the end. Input on the other hand waits: what the guest does not take is
- * not read.
+ * not read, except from a terminal, as far as STREAM_INPUT goes.
  */
 #ifndef LODGE_STREAM_H
 #define LODGE_STREAM_H
@@ -22,7 +22,7 @@
 #include "loop.h"
 
 #define STREAM_BUFFER (1u << 20) /* bytes of output waiting at most; a power of two */
-#define STREAM_INPUT  4096       /* bytes of input read at once */
+#define STREAM_INPUT  65536      /* bytes of input waiting at most */
 
 struct stream {
 	struct loop *loop;

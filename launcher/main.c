@@ -297,6 +297,8 @@ static int start_vcpus(struct lodge *lodge)
 
 static void tear_down(struct lodge *lodge)
 {
+	/* First, for what a signal is about may be gone next. */
+	loop_unwatch(&lodge->signal_watch);
 	for (unsigned i = 0; i < lodge->vcpu_count; i++)
 		vcpu_stop(&lodge->vcpus[i]);
 	for (unsigned i = 0; i < lodge->device_count; i++)
@@ -358,7 +360,7 @@ static int run(struct lodge *lodge)
 
 	tear_down(lodge);
 	terminal_restore();
-	process_accept_signals();
+	process_accept_signals(lodge->signal_fd);
 	stream_finish(&lodge->terminal);
 	if (lodge->options.stats)
 		stats_print();

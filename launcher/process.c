@@ -12,6 +12,8 @@
 
 #include "process.h"
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 /* Files opened from here on must not be taken for standard input, output or error. */
 static void ensure_standard_files(void)
 {
@@ -24,31 +26,52 @@ static void ensure_standard_files(void)
 		close(fd);
 }
 
-void process_prepare(void)
-{
-	ensure_standard_files();
-	/* Threads allocate next to nothing once the guest runs. A heap for each
-	 * would take 64 MiB of address space and the system calls to get it. */
-	mallopt(M_ARENA_MAX, 1);
-}
+/* Those that would end a process and that a guest's owner may send. */
+static const int endings[] = { SIGHUP,  SIGINT,  SIGQUIT,   SIGTERM, SIGUSR2,
+			       SIGALRM, SIGPROF, SIGVTALRM, SIGXCPU };
 
-/* Those that would end a process and that a guest's owner may send; and a new size of the
- * terminal, its return from the shell, and the wish to see statistics. */
-static sigset_t received_signals(void)
+/* A new size of the terminal, its return from the shell, the wish to see statistics. */
+static const int news[] = { SIGWINCH, SIGCONT, SIGUSR1 };
+
+static sigset_t set_of(const int *signals, size_t count)
 {
-	static const int signals[] = { SIGHUP,  SIGINT,    SIGQUIT, SIGTERM,  SIGUSR2, SIGALRM,
-				       SIGPROF, SIGVTALRM, SIGXCPU, SIGWINCH, SIGCONT, SIGUSR1 };
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (size_t i = 0; i < count; i++)
 		sigaddset(&set, signals[i]);
 	return set;
 }
 
+/* Whoever started us with a signal ignored (nohup, a shell's background job) meant it. */
+static sigset_t endings_not_ignored(void)
+{
+	sigset_t set = set_of(endings, COUNT(endings));
+
+	for (size_t i = 0; i < COUNT(endings); i++) {
+		struct sigaction action;
+
+		if (sigaction(endings[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			sigdelset(&set, endings[i]);
+	}
+	return set;
+}
+
+void process_prepare(void)
+{
+	sigset_t blocked = set_of(news, COUNT(news));
+
+	ensure_standard_files();
+	/* Threads allocate next to nothing once the guest runs. A heap for each
+	 * would take 64 MiB of address space and the system calls to get it. */
+	mallopt(M_ARENA_MAX, 1);
+	/* Never to end us, however early or late they come. */
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
 int process_receive_signals(void)
 {
-	sigset_t signals = received_signals();
+	sigset_t signals = endings_not_ignored();
 	int fd;
 
 	/* Blocked before any other thread exists, so in all of them: signals
@@ -57,13 +80,20 @@ int process_receive_signals(void)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < COUNT(news); i++)
+		sigaddset(&signals, news[i]);
 	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
 
-void process_accept_signals(void)
+void process_accept_signals(int signal_fd)
 {
-	sigset_t signals = received_signals();
+	sigset_t signals = set_of(endings, COUNT(endings));
+	struct signalfd_siginfo info;
 
+	/* What came until now can ask for no more than is happening. timeout(1), for one,
+	 * sends its signal twice. */
+	while (read(signal_fd, &info, sizeof(info)) > 0)
+		;
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }

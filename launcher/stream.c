@@ -25,6 +25,7 @@
 #include "terminal.h"
 
 #define CTRL_A            0x01
+#define READ_MAX          4096 /* bytes; no more than that is taken from those who share the file */
 #define POLL_FAILURES_MAX 16 /* in a row, then there is no more input */
 
 static bool is_pipe_or_terminal(int fd)
@@ -166,10 +167,16 @@ static void full_done(struct loop_op *op, int result)
 
 /* --- Input --- */
 
+/*
+ * What the guest does not take is not read; but at a terminal, where Ctrl-A x must
+ * reach us above all when the guest takes nothing, we read on while there is room.
+ */
 static void read_more(struct stream *stream)
 {
+	size_t waiting = stream->input_end - stream->input_start;
+
 	if (stream->in >= 0 && !stream->input_over && !stream->read_op.busy &&
-	    stream->input_start == stream->input_end)
+	    waiting < (terminal_is_raw() ? STREAM_INPUT : 1))
 		loop_poll(stream->loop, &stream->read_op, stream->in, POLLIN);
 }
 
@@ -202,6 +209,24 @@ static void offer_input(struct stream *stream)
 	read_more(stream);
 }
 
+/* What waits moves to the front, what is new goes behind it. As read(). */
+static ssize_t read_input(struct stream *stream)
+{
+	size_t waiting = stream->input_end - stream->input_start;
+	size_t room = STREAM_INPUT - waiting;
+	uint8_t *fresh = stream->input + waiting;
+	ssize_t len;
+
+	memmove(stream->input, stream->input + stream->input_start, waiting);
+	stream->input_start = 0;
+	stream->input_end = waiting;
+	len = read(stream->in, fresh, room < READ_MAX ? room : READ_MAX);
+	if (len > 0)
+		stream->input_end +=
+			terminal_is_raw() ? filter_escapes(stream, fresh, (size_t)len) : (size_t)len;
+	return len;
+}
+
 static void input_ready(struct loop_op *op, int result)
 {
 	struct stream *stream = loop_op_owner(op, struct stream, read_op);
@@ -217,7 +242,7 @@ static void input_ready(struct loop_op *op, int result)
 	}
 	/* It is readable, so this returns at once. An error (the terminal is
 	 * gone, or belongs to another job) is an end like any other. */
-	len = result < 0 ? 0 : read(stream->in, stream->input, sizeof(stream->input));
+	len = result < 0 ? 0 : read_input(stream);
 	if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
 		read_more(stream);
 		return;
@@ -227,10 +252,6 @@ static void input_ready(struct loop_op *op, int result)
 		return;
 	}
 	stream->poll_failures = 0;
-	stream->input_start = 0;
-	stream->input_end = (size_t)len;
-	if (terminal_is_raw())
-		stream->input_end = filter_escapes(stream, stream->input, (size_t)len);
 	offer_input(stream);
 }
 

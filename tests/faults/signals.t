@@ -1,7 +1,8 @@
 #!/bin/bash
 # signals.t: SIGTERM, SIGINT and SIGHUP at any moment from exec to exit. The
 # moments are system calls, counted over all threads; which ones is chosen anew
-# each time, from SEED (printed), and ROUNDS says how many.
+# each time, from SEED (printed), and ROUNDS says how many. And what signals that
+# ask for something else must not do.
 if [ -z "${LODGE_TEST_NAMESPACES:-}" ]; then
 	[ "$(id -u)" = 0 ] && map= || map=-r
 	LODGE_TEST_NAMESPACES=1 exec unshare $map --net -- "$0"
@@ -40,4 +41,30 @@ for ((i = 0; i < rounds; i++)); do
 done
 for code in "${!ended[@]}"; do echo "# ${ended[code]} times exit status $code"; done
 is "$(ip -o link show type tun | wc -l)" 0 "no interface is left"
+
+# News: statistics are wanted, the terminal has another size. Not before main() is at
+# work, for which the calls of a lodge that does nothing else are more than enough.
+"$tools/strike" 0 0 "$LODGE" --version >"$T/out" 2>"$T/err"
+first=$(sed -n 's/^strike: \([0-9]*\) calls$/\1/p' "$T/err")
+for ((i = 0; i < rounds; i++)); do
+	call=$((first + (RANDOM * 32768 + RANDOM) % (calls - first)))
+	signal=$((i % 2 ? 10 : 28))
+	timeout -k 2 "$LIMIT" "$tools/strike" $call $signal "${run[@]}" </dev/null >"$T/out" 2>"$T/err"
+	is $? 0 "SIG$(kill -l $signal) at call $call ends nothing"
+done
+
+# timeout(1) sends its signal to the process, and to its group: one comes when the end
+# has been decided, and is not all told. As here, where the guest has powered off.
+timeout -k 2 "$LIMIT" "$tools/strike" lodge-vcpu0 15 "$LODGE" --console virtio --stats=json:"$T/stats" \
+	"$guests/ending.elf" end=poweroff </dev/null >"$T/out" 2>"$T/err"
+is $? 0 "SIGTERM while all is taken down: the end stays what it was"
+like "$(tail -n 1 "$T/stats")" '^}$' "and the statistics are written"
+
+trap '' HUP
+start --stats=json:"$T/stats" "$guests/ending.elf" end=wait </dev/null
+trap - HUP
+kill -HUP $pid
+kill -TERM $pid
+finish
+is "$status" 143 "SIGHUP, which whoever started it ignores (nohup), is not the end; SIGTERM is"
 plan

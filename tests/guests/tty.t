@@ -47,6 +47,13 @@ session "Ctrl-A x quits, serial" "$guests/ending.elf end=wait" 130 '
 	want ready
 	send "\001x"
 '
+# The first key has been read when nothing waits on the terminal any more (FIONREAD).
+session "also if the guest leaves what was typed before" "$guests/ending.elf end=wait" 130 '
+	want ready
+	send "a"
+	exec perl -e {alarm $ENV{LIMIT}; my $n = pack "L", 1; ioctl STDIN, 0x541b, $n while unpack "L", $n} < $spawn_out(slave,name)
+	send "\001x"
+'
 session "Ctrl-A x quits, virtio" "--console virtio $guests/console.elf size" 130 '
 	want ready
 	send "\001x"

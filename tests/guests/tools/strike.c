@@ -1,7 +1,8 @@
 /*
- * strike: send a program a signal at its Nth system call, whatever that is.
+ * strike: send a program a signal at its Nth system call, whatever that is, or
+ * when the thread of a name ends.
  *
- *     strike N SIGNAL COMMAND [ARG...]
+ *     strike N|THREAD SIGNAL COMMAND [ARG...]
  *
  * Counts the entries and exits of system calls of all its threads and children
  * together, from the exec on; with N = 0 it only counts. Says last, on a line
@@ -15,15 +16,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define OPTIONS                                                                                    \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |  \
-	 PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
+	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)
 
-static unsigned long count;
+static unsigned long count, when; /* 0: not by the count */
+static const char *whose;
 static bool started; /* the exec has happened */
 
 /* What stopped it decides what it gets when it goes on. */
@@ -38,6 +41,28 @@ static int signal_to_pass(int status)
 	if (event == PTRACE_EVENT_EXEC)
 		started = true;
 	return event ? 0 : signal;
+}
+
+static bool is_whose(pid_t task)
+{
+	char path[32], name[16] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", task);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (fscanf(file, "%15s", name) != 1)
+		name[0] = '\0';
+	fclose(file);
+	return strcmp(name, whose) == 0;
+}
+
+static bool is_the_moment(pid_t task, int status)
+{
+	if (when)
+		return count == when;
+	return status >> 16 == PTRACE_EVENT_EXIT && is_whose(task);
 }
 
 static pid_t launch(char **argv)
@@ -70,16 +95,16 @@ static pid_t launch(char **argv)
 
 int main(int argc, char **argv)
 {
-	unsigned long when;
 	int result = 1, status, signal;
 	pid_t child, task;
 	bool struck = false;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: strike N SIGNAL COMMAND [ARG...]\n");
+		fprintf(stderr, "usage: strike N|THREAD SIGNAL COMMAND [ARG...]\n");
 		return 2;
 	}
-	when = strtoul(argv[1], NULL, 10);
+	whose = argv[1];
+	when = strtoul(whose, NULL, 10);
 	signal = atoi(argv[2]);
 	child = launch(argv + 3);
 
@@ -94,7 +119,7 @@ int main(int argc, char **argv)
 			continue;
 		}
 		pass = signal_to_pass(status);
-		if (when && !struck && count == when) {
+		if (!struck && is_the_moment(task, status)) {
 			kill(child, signal);
 			struck = true;
 		}
