@@ -115,7 +115,10 @@ static void start(struct virtio_device *device)
 static void queue_stop(struct virtio_device *device, unsigned index)
 {
 	device->queues[index].running = false; /* so that `again` ends */
-	loop_await(virtio_loop(&device->queues[index]), &of(device)->again);
+	/* Only for its own queue: the other still runs, and with it `again`, for as
+	 * long as the guest likes. */
+	if (index == QUEUE_TRANSMIT)
+		loop_await(virtio_loop(&device->queues[index]), &of(device)->again);
 }
 
 static void release(struct virtio_device *device)

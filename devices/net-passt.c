@@ -259,6 +259,24 @@ static int spawn(pid_t *pid, int socket, int said)
 	return ret;
 }
 
+/* main has blocked the signals that end us, and its loop does not run yet: as long as
+ * this takes, they do it by themselves. */
+static int wait_for_process(pid_t pid)
+{
+	static const int endings[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	sigset_t signals;
+	int status;
+
+	sigemptyset(&signals);
+	for (unsigned i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		sigaddset(&signals, endings[i]);
+	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	return status;
+}
+
 /* passt goes into the background once it works: until then its first process lives. */
 static int start_and_wait(int socket, int said)
 {
@@ -271,8 +289,7 @@ static int start_and_wait(int socket, int said)
 			  ret == ENOENT ? "; install the package passt" : "");
 		return -1;
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = wait_for_process(pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	report_failure(said);

@@ -101,14 +101,17 @@ static void write_queue(struct virtio_pci *pci, struct virtio_queue *queue, uint
 			virtio_reset_queue(queue);
 		return;
 	}
+	/* At any time (4.1.5.1.2.1): NetBSD enables its queues first. */
+	if (offset == VIRTIO_PCI_COMMON_Q_MSIX) {
+		pci->queue_vector[queue->index] = known_vector(pci, value);
+		virtio_update_irqs(pci->device);
+		return;
+	}
 	if (virtio_queue_is_frozen(queue))
 		return;
 	switch (offset) {
 	case VIRTIO_PCI_COMMON_Q_SIZE:
 		queue->layout.size = (uint16_t)value;
-		break;
-	case VIRTIO_PCI_COMMON_Q_MSIX:
-		pci->queue_vector[queue->index] = known_vector(pci, value);
 		break;
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
 		if (value == 1)

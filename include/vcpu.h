@@ -60,12 +60,13 @@ int vcpu_init(struct vcpu *vcpu, const struct vcpu_entry *entry);
  */
 int vcpu_start(struct vcpu *vcpu, const struct sandbox *sandbox, pthread_barrier_t *gate);
 
-/* Make it leave the guest, wherever it is, and wait for its thread. Main. */
-void vcpu_stop(struct vcpu *vcpu);
+/* Make it leave the guest, wherever it is; and wait for its thread. Main. */
+void vcpu_stop_begin(struct vcpu *vcpu);
+void vcpu_stop_end(struct vcpu *vcpu);
 
 void vcpu_destroy(struct vcpu *vcpu);
 
-/* Install the handler of the signal that vcpu_stop() uses. Main, before any thread. */
+/* Install the handler of the signal that vcpu_stop_begin() uses. Main, before any thread. */
 void vcpu_init_signals(void);
 
 /* Provided by the architecture: features and registers. Prints the reason. 0 or -1. */

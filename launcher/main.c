@@ -299,8 +299,12 @@ static void tear_down(struct lodge *lodge)
 {
 	/* First, for what a signal is about may be gone next. */
 	loop_unwatch(&lodge->signal_watch);
+	/* All are told before one is waited for: it may itself wait for a device that
+	 * another keeps busy. */
 	for (unsigned i = 0; i < lodge->vcpu_count; i++)
-		vcpu_stop(&lodge->vcpus[i]);
+		vcpu_stop_begin(&lodge->vcpus[i]);
+	for (unsigned i = 0; i < lodge->vcpu_count; i++)
+		vcpu_stop_end(&lodge->vcpus[i]);
 	for (unsigned i = 0; i < lodge->device_count; i++)
 		virtio_destroy(lodge->devices[i].virtio);
 	for (unsigned i = 0; i < lodge->device_count; i++) {

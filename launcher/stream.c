@@ -26,7 +26,7 @@
 
 #define CTRL_A            0x01
 #define READ_MAX          4096 /* bytes; no more than that is taken from those who share the file */
-#define POLL_FAILURES_MAX 16 /* in a row, then there is no more input */
+#define POLL_FAILURES_MAX 16   /* in a row, then there is no more input */
 
 static bool is_pipe_or_terminal(int fd)
 {
@@ -222,8 +222,8 @@ static ssize_t read_input(struct stream *stream)
 	stream->input_end = waiting;
 	len = read(stream->in, fresh, room < READ_MAX ? room : READ_MAX);
 	if (len > 0)
-		stream->input_end +=
-			terminal_is_raw() ? filter_escapes(stream, fresh, (size_t)len) : (size_t)len;
+		stream->input_end += terminal_is_raw() ? filter_escapes(stream, fresh, (size_t)len)
+						       : (size_t)len;
 	return len;
 }
 

@@ -225,7 +225,7 @@ int vcpu_start(struct vcpu *vcpu, const struct sandbox *sandbox, pthread_barrier
 	return 0;
 }
 
-void vcpu_stop(struct vcpu *vcpu)
+void vcpu_stop_begin(struct vcpu *vcpu)
 {
 	if (!vcpu->started)
 		return;
@@ -234,7 +234,12 @@ void vcpu_stop(struct vcpu *vcpu)
 	 * into immediate_exit. Either way it looks at the flag again. */
 	atomic_store_explicit(&vcpu->stopping, true, memory_order_relaxed);
 	pthread_kill(vcpu->thread, VCPU_SIGNAL);
-	pthread_join(vcpu->thread, NULL);
+}
+
+void vcpu_stop_end(struct vcpu *vcpu)
+{
+	if (vcpu->started)
+		pthread_join(vcpu->thread, NULL);
 	vcpu->started = false;
 }
 

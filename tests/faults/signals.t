@@ -67,4 +67,18 @@ kill -HUP $pid
 kill -TERM $pid
 finish
 is "$status" 143 "SIGHUP, which whoever started it ignores (nohup), is not the end; SIGTERM is"
+
+# A passt that never gets ready.
+mkdir "$T/bin"
+mkfifo "$T/started"
+printf '#!/bin/sh\necho $$ >"%s"\nexec tail -f /dev/null\n' "$T/started" >"$T/bin/passt"
+chmod +x "$T/bin/passt"
+PATH=$T/bin:$PATH "$LODGE" -n passt "$guests/ending.elf" end=poweroff 2>"$T/err" &
+pid=$!
+read -r -t "$LIMIT" passt <"$T/started"
+kill -TERM $pid
+timeout "$LIMIT" tail -f /dev/null --pid=$pid || kill -KILL $pid
+wait $pid 2>/dev/null
+is $? 143 "SIGTERM while passt is started"
+kill $passt
 plan

@@ -116,6 +116,30 @@ static void check_no_vector(void)
 	is(irqs(q.vector), seen + 1, "and only that one interrupted");
 }
 
+/* A driver may give a queue its vector when the queue is enabled, and another later. */
+static void check_late(void)
+{
+	uint32_t seen = irqs(q.vector);
+
+	virtio_negotiate(&v, F_EVENT_IDX);
+	v.transport->route(&v, 1);
+	write16(v.common + 0x16, 0);
+	write16(v.common + 0x1a, NO_VECTOR);
+	queue_open(&q, &v, 0, 16);
+	write16(v.common + 0x1a, ENTRY);
+	is(read16(v.common + 0x1a), ENTRY, "a vector for an enabled queue");
+	virtio_driver_ok(&v);
+	request();
+	irq_wait(q.vector, seen);
+	is(irqs(q.vector), seen + 1, "interrupts");
+	write16(v.common + 0x1a, NO_VECTOR);
+	ok(request(), "taken away while it runs: a request comes back");
+	write16(v.common + 0x1a, ENTRY);
+	request();
+	irq_wait(q.vector, seen + 1);
+	is(irqs(q.vector), seen + 2, "and given again: only that one interrupted");
+}
+
 static void check_disabled(void)
 {
 	uint32_t seen = irqs(q.vector);
@@ -168,6 +192,7 @@ int main(void)
 	check_mask("function", mask_function);
 	check_redirect();
 	check_no_vector();
+	check_late();
 	check_disabled();
 	check_config_interrupt();
 	return 0;
