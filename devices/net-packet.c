@@ -162,11 +162,7 @@ static int packet_set_offload(const struct net_wire *wire, unsigned flags)
 
 static bool packet_accepts(const char *value)
 {
-	if (value && *value && strlen(value) < IFNAMSIZ)
-		return true;
-	log_error("--net: packet '%s' is not an interface name of 1 to %d characters",
-		  value ? value : "", IFNAMSIZ - 1);
-	return false;
+	return net_interface_accepts(value ? value : "");
 }
 
 /* Whole packets with headers, all that arrive, none of the host's own. */

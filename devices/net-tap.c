@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "net-interface.h"
 #include "tap.h"
 
 static int set_headers(const struct net_wire *wire, unsigned queue)
@@ -32,6 +34,39 @@ static int set_headers(const struct net_wire *wire, unsigned queue)
 	return 0;
 }
 
+/* To Linux these are all one error. */
+static void report_invalid(const struct net_wire *wire, const char *name)
+{
+	const char *key = wire->backend->key;
+
+	if (if_nametoindex(name) == 0)
+		log_error("--net: %s %s: Linux makes no interface of this name; give another", key,
+			  name);
+	else if (net_interface_ask_tun(name, IFLA_TUN_TYPE) != IFF_TAP)
+		log_error("--net: %s %s: it is not a tap; name one, or none to have one made", key,
+			  name);
+	else
+		log_error("--net: %s %s: it was made %s multi_queue, queues=%u needs it %s", key,
+			  name, wire->queues > 1 ? "without" : "with", wire->queues,
+			  wire->queues > 1 ? "with" : "without");
+}
+
+static void report_refusal(const struct net_wire *wire, const char *name)
+{
+	const char *key = wire->backend->key;
+
+	if (errno == EPERM)
+		log_error("--net: %s %s: %m; run as root, or have the interface made for this "
+			  "user: ip tuntap add mode tap user NAME",
+			  key, name);
+	else if (errno == EINVAL)
+		report_invalid(wire, name);
+	else if (errno == EBUSY)
+		log_error("--net: %s %s: somebody else uses it", key, name);
+	else
+		log_error("--net: %s %s: %m", key, name);
+}
+
 static int attach(struct net_wire *wire, unsigned queue, const char *name)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
@@ -40,19 +75,7 @@ static int attach(struct net_wire *wire, unsigned queue, const char *name)
 		ifr.ifr_flags |= IFF_MULTI_QUEUE;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name ? name : "lodge%d");
 	if (ioctl(wire->fd[queue], TUNSETIFF, &ifr) < 0) {
-		if (errno == EPERM)
-			log_error("--net: tap %s: %m; run as root, or have the interface made for "
-				  "this user: ip tuntap add mode tap user NAME",
-				  name ? name : "(new)");
-		else if (errno == EINVAL)
-			log_error(
-				"--net: tap %s: it was made %s multi_queue, queues=%u needs it %s",
-				name ? name : "(new)", wire->queues > 1 ? "without" : "with",
-				wire->queues, wire->queues > 1 ? "with" : "without");
-		else if (errno == EBUSY)
-			log_error("--net: tap %s: somebody else uses it", name);
-		else
-			log_error("--net: tap %s: %m", name ? name : "(new)");
+		report_refusal(wire, name ? name : "(new)");
 		return -1;
 	}
 	memcpy(wire->name, ifr.ifr_name, sizeof(ifr.ifr_name));
@@ -126,11 +149,7 @@ int tap_open(struct net_wire *wire, const char *name)
 
 bool tap_accepts(const char *value)
 {
-	if (!value || (*value && strlen(value) < IFNAMSIZ))
-		return true;
-	log_error("--net: '%s' is not an interface name of 1 to %d characters", value,
-		  IFNAMSIZ - 1);
-	return false;
+	return !value || net_interface_accepts(value);
 }
 
 void tap_close(struct net_wire *wire)

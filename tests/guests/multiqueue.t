@@ -112,23 +112,16 @@ kill $pid
 finish
 is "$(ip -o link show type tun | wc -l)" 0 "no name: gone at the end"
 
-# refused STATUS REGEX NAME NET
-refused() {
-	lodge -n "$4" "$guests/ending.elf" end=poweroff </dev/null
-	is "$status" "$1" "$3: exit status $1"
-	is "$(grep -c . "$T/err")" 1 "$3: one line on standard error"
-	like "$(head -1 "$T/err")" "$2" "$3: which says why"
-}
 for queues in 0 9 10 x 2x -1 +2 ''; do
-	refused 2 "^lodge: .*queues '${queues/+/[+]}'.* 1 to 8" "queues=$queues" "tap,queues=$queues"
+	refused_net 2 "^lodge: .*queues '${queues/+/[+]}'.* 1 to 8" "queues=$queues" "tap,queues=$queues"
 done
-refused 2 "fd.* one|queues" "queues of a tap passed to us" "fd=5,queues=2"
+refused_net 2 "fd.* one|queues" "queues of a tap passed to us" "fd=5,queues=2"
 is "$(ip -o link show type tun | wc -l)" 0 "none of them has made a tap"
 
 tap single ""
 tap several
-refused 1 "^lodge: .*single.*without multi_queue" "a tap of one queue" tap=single,queues=2
-refused 1 "^lodge: .*several.*with multi_queue" "a tap of several for one" tap=several
+refused_net 1 "^lodge: .*single.*without multi_queue" "a tap of one queue" tap=single,queues=2
+refused_net 1 "^lodge: .*several.*with multi_queue" "a tap of several for one" tap=several
 lodge -n tap=several,queues=1 "$guests/ending.elf" end=poweroff </dev/null
 is "$status" 1 "queues=1 is no queues="
 lodge -n tap=single,queues=1 "$guests/ending.elf" end=poweroff </dev/null

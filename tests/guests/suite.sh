@@ -104,6 +104,16 @@ guest() {
 	fi
 }
 
+# refused_net STATUS REGEX NAME NET [ARGS...]: this --net is refused, in one line.
+refused_net() {
+	local want=$1 regex=$2 name=$3
+	shift 3
+	lodge -n "$@" "$guests/ending.elf" end=poweroff </dev/null
+	is "$status" "$want" "$name: exit status $want"
+	is "$(grep -c . "$T/err")" 1 "$name: one line on standard error"
+	like "$(head -1 "$T/err")" "$regex" "$name: which says why"
+}
+
 # start ARGS...: run lodge in the background, until its guest prints "ready".
 # Its output comes through a pipe, so nothing polls and nothing sleeps.
 start() {
