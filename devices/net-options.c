@@ -2,7 +2,8 @@
  * net-options.c: the option --net: a backend, and what else its card shall be.
  *
  * Main calls it before anything is open (device.h), and nothing is touched here but
- * the text: whether it can be had is seen when the card is made (net.c).
+ * the text, and the mark on a descriptor that was passed to us (net-tap.c): whether
+ * it can be had is seen when the card is made (net.c).
  */
 #include <netinet/ether.h>
 #include <stdlib.h>

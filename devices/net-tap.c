@@ -203,36 +203,83 @@ static bool parse_fd(const char *value, int *fd)
 	return true;
 }
 
+/*
+ * Take it now, while the options are read: what is open now was passed to us, and
+ * later we open files of our own. Nothing that came through execve() has
+ * FD_CLOEXEC, so the flag tells which are taken.
+ */
 static bool fd_accepts(const char *value)
 {
-	int fd;
+	int fd, flags;
 
-	if (parse_fd(value, &fd))
-		return true;
-	log_error("--net: fd '%s' is not the number of an open file", value ? value : "");
-	return false;
+	if (!parse_fd(value, &fd)) {
+		log_error("--net: fd '%s' is not the number of an open file", value ? value : "");
+		return false;
+	}
+	flags = fcntl(fd, F_GETFD);
+	if (flags >= 0 && (flags & FD_CLOEXEC)) {
+		log_error("--net: fd %d: given twice; each card needs a tap of its own", fd);
+		return false;
+	}
+	if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0) {
+		log_error("--net: fd %d: %m; nobody passed it to us", fd);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Of the flags that we open a tap with, the first that this one was opened without; or NULL.
+ * TUNGETIFF does not tell IFF_NO_PI, without which each packet has four more bytes:
+ * in its answer, that bit says that there is no filter.
+ */
+static const char *missing_flag(const struct ifreq *ifr)
+{
+	if (!(ifr->ifr_flags & IFF_TAP))
+		return "IFF_TAP";
+	if (!(ifr->ifr_flags & IFF_VNET_HDR))
+		return "IFF_VNET_HDR";
+	return net_interface_ask_tun(ifr->ifr_name, IFLA_TUN_PI) == 1 ? "IFF_NO_PI" : NULL;
+}
+
+/* Is it what we would have opened? Its flags as a file, or -1. */
+static int check_passed(struct net_wire *wire, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct ifreq ifr = { 0 };
+	const char *missing;
+
+	if (flags < 0 || ioctl(fd, TUNGETIFF, &ifr) < 0) {
+		log_error("--net: fd %d: it is not a tap interface", fd);
+		return -1;
+	}
+	missing = missing_flag(&ifr);
+	if (missing) {
+		log_error("--net: fd %d: %s was opened without %s; it needs IFF_TAP, IFF_NO_PI and "
+			  "IFF_VNET_HDR",
+			  fd, ifr.ifr_name, missing);
+		return -1;
+	}
+	if ((flags & O_ACCMODE) != O_RDWR) {
+		log_error("--net: fd %d: %s must be opened for reading and writing (O_RDWR)", fd,
+			  ifr.ifr_name);
+		return -1;
+	}
+	memcpy(wire->name, ifr.ifr_name, sizeof(ifr.ifr_name));
+	return flags;
 }
 
 /* Needs no privilege: whoever opened it had it. */
 static int fd_open(struct net_wire *wire, const char *value)
 {
-	struct ifreq ifr = { 0 };
 	int fd = -1, flags;
 
 	parse_fd(value, &fd);
 	wire->fd[0] = fd;
-	flags = fcntl(fd, F_GETFL);
-	if (flags < 0) {
-		log_error("--net: fd %d: %m; nobody passed it to us", fd);
+	flags = check_passed(wire, fd);
+	if (flags < 0)
 		return -1;
-	}
-	if (ioctl(fd, TUNGETIFF, &ifr) < 0 || !(ifr.ifr_flags & IFF_TAP) ||
-	    !(ifr.ifr_flags & IFF_VNET_HDR)) {
-		log_error("--net: fd %d: not a tap interface opened with IFF_VNET_HDR", fd);
-		return -1;
-	}
-	memcpy(wire->name, ifr.ifr_name, sizeof(ifr.ifr_name));
-	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
 		log_error("--net: fd %d: %m", fd);
 		return -1;
 	}

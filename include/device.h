@@ -29,7 +29,7 @@ struct device_type {
 	/*
 	 * Turn the option's argument into what create() wants: memory from
 	 * malloc(), or NULL after a line that names the option and the part
-	 * that is wrong. Touches no file. NULL for types without argument.
+	 * that is wrong. Opens no file. NULL for types without argument.
 	 */
 	void *(*parse)(const char *text);
 

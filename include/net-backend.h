@@ -71,7 +71,8 @@ struct net_backend {
 
 	/*
 	 * Is this a value the word may have? NULL: it came without one. Prints
-	 * the reason if not; touches no file. Main.
+	 * the reason if not; opens no file, but may take an open one. Main, before
+	 * anything is opened.
 	 */
 	bool (*accepts)(const char *value);
 

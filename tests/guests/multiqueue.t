@@ -115,7 +115,7 @@ is "$(ip -o link show type tun | wc -l)" 0 "no name: gone at the end"
 for queues in 0 9 10 x 2x -1 +2 ''; do
 	refused_net 2 "^lodge: .*queues '${queues/+/[+]}'.* 1 to 8" "queues=$queues" "tap,queues=$queues"
 done
-refused_net 2 "fd.* one|queues" "queues of a tap passed to us" "fd=5,queues=2"
+refused_net 2 "fd.* one|queues" "queues of a tap passed to us" "fd=5,queues=2" 5</dev/null
 is "$(ip -o link show type tun | wc -l)" 0 "none of them has made a tap"
 
 tap single ""

@@ -135,6 +135,17 @@ static void wrong_disks(void **state)
 
 /* --- --net --- */
 
+static void parse_net(const char *text)
+{
+	void *options;
+
+	capture_start(STDERR_FILENO);
+	options = net_device.parse(text);
+	assert_silent(capture_end());
+	assert_non_null(options);
+	free(options);
+}
+
 static void nets(void **state)
 {
 	static const char *const good[] = {
@@ -146,25 +157,30 @@ static void nets(void **state)
 		"tap,mac=02:00:00:00:00:01",
 		"tap=t0,mac=fE:dc:BA:98:76:54",
 		"tap,queues=8",
-		"fd=0",
 		"packet=eth0",
 		"passt",
 		"passt=/run/user/1000/passt,,1.socket,mac=02:00:00:00:00:01",
 		"vhost",
 		"vhost=t0,queues=4",
-		"fd=17,queues=1,mac=02:00:00:00:00:01",
 	};
 
 	(void)state;
-	for (unsigned i = 0; i < COUNT_OF(good); i++) {
-		void *options;
+	for (unsigned i = 0; i < COUNT_OF(good); i++)
+		parse_net(good[i]);
+}
 
-		capture_start(STDERR_FILENO);
-		options = net_device.parse(good[i]);
-		assert_silent(capture_end());
-		assert_non_null(options);
-		free(options);
-	}
+#define PASSED 17 /* a descriptor that a supervisor would have passed */
+
+static void descriptors(void **state)
+{
+	(void)state;
+	assert_int_equal(dup2(STDERR_FILENO, PASSED), PASSED);
+	parse_net("fd=17,queues=1,mac=02:00:00:00:00:01");
+	refuse(&net_device, "fd=17", "fd 17: given twice");
+	assert_int_equal(dup2(STDERR_FILENO, PASSED), PASSED);
+	refuse(&net_device, "fd=17,queues=2", "fd=N has only one");
+	close(PASSED);
+	refuse(&net_device, "fd=17", "fd 17: Bad file descriptor");
 }
 
 /* What Linux itself would give no interface as a name. */
@@ -198,7 +214,6 @@ static void wrong_nets(void **state)
 	refuse(&net_device, "fd=1x", "'1x'");
 	refuse(&net_device, "fd=-1", "'-1'");
 	refuse(&net_device, "fd=99999999999999999999", "'99999999999999999999'");
-	refuse(&net_device, "fd=5,queues=2", "fd=N has only one");
 	refuse(&net_device, "packet", "'' is not an interface name");
 	refuse(&net_device, "packet=eth0,queues=2", "packet=IFNAME has only one");
 	refuse(&net_device, "passt=", "''");
@@ -289,6 +304,7 @@ int main(void)
 		cmocka_unit_test(disks),
 		cmocka_unit_test(wrong_disks),
 		cmocka_unit_test(nets),
+		cmocka_unit_test(descriptors),
 		cmocka_unit_test(names_no_interface_can_have),
 		cmocka_unit_test(wrong_nets),
 		cmocka_unit_test(whole_sectors_only),
