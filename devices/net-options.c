@@ -26,6 +26,15 @@ static bool parse_mac(const char *text, uint8_t mac[NET_MAC_LEN])
 	return true;
 }
 
+static bool is_of_a_card(const uint8_t mac[NET_MAC_LEN])
+{
+	static const uint8_t nobody[NET_MAC_LEN];
+
+	/* The lowest bit of the first byte marks a group, which no card is. And with
+	 * all bits clear Linux does not set the interface up. */
+	return !(mac[0] & 1) && memcmp(mac, nobody, NET_MAC_LEN) != 0;
+}
+
 static int parse_count(const struct suboption *part, unsigned min, unsigned max, unsigned *count)
 {
 	char *end;
@@ -44,8 +53,7 @@ static int parse_count(const struct suboption *part, unsigned min, unsigned max,
 static int parse_part(struct net_options *options, const struct suboption *part)
 {
 	if (part->value && strcmp(part->key, "mac") == 0) {
-		/* The lowest bit of the first byte marks a group, which no card is. */
-		if (!parse_mac(part->value, options->mac) || (options->mac[0] & 1)) {
+		if (!parse_mac(part->value, options->mac) || !is_of_a_card(options->mac)) {
 			log_error("--net: mac '%s' is not the address of a card, like "
 				  "02:00:00:00:00:01",
 				  part->value);

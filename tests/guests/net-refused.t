@@ -15,6 +15,12 @@ for word in tap vhost packet; do
 	done
 done
 
+# --- Addresses that no card can have ---
+
+for mac in 00:00:00:00:00:00 01:00:5e:00:00:01; do
+	refused_net 2 "^lodge: --net: mac '$mac' is not the address of a card" "mac=$mac" "tap,mac=$mac"
+done
+
 # --- Interfaces that are no tap ---
 
 ip link set lo up

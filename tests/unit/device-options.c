@@ -156,6 +156,7 @@ static void nets(void **state)
 		"tap=vm%d",
 		"tap,mac=02:00:00:00:00:01",
 		"tap=t0,mac=fE:dc:BA:98:76:54",
+		"tap,mac=00:00:00:00:00:01",
 		"tap,queues=8",
 		"packet=eth0",
 		"passt",
@@ -240,6 +241,7 @@ static void wrong_nets(void **state)
 	refuse(&net_device, "tap,mac=0x:00:00:00:00:01", "'0x:00:00:00:00:01'");
 	refuse(&net_device, "tap,mac=01:00:00:00:00:01", "'01:00:00:00:00:01'"); /* a group's */
 	refuse(&net_device, "tap,mac=ff:ff:ff:ff:ff:ff", "'ff:ff:ff:ff:ff:ff'");
+	refuse(&net_device, "tap,mac=00:00:00:00:00:00", "'00:00:00:00:00:00'"); /* nobody's */
 }
 
 /* --- Opening disks --- */
