@@ -247,6 +247,7 @@ static void print_help(void)
 	for (unsigned i = 0; device_types[i]; i++)
 		if (device_types[i]->option)
 			print_device_option(device_types[i]);
+	printf("  A comma in the name of a file or socket is written twice: a,,b\n");
 	printf("\nConsole keys, at a terminal: Ctrl-A x ends the guest (status 130), Ctrl-A "
 	       "Ctrl-A\n"
 	       "sends one Ctrl-A.\n\nExit status:\n");

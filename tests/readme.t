@@ -28,6 +28,9 @@ for option in $("$LODGE" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE '\-\
 	result $? "README shows $option"
 done
 
+"$LODGE" --help | grep -q 'written twice: a,,b' && grep -A 1 'written twice:' README.md | grep -q 'a,,b'
+result $? "README shows a comma in a name as --help does"
+
 make --no-print-directory demo >build/demo.log 2>&1
 result $? "make demo"
 tail -n 5 build/demo.log | sed 's/^/# /'

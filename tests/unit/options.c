@@ -304,7 +304,7 @@ static void help_tells_everything(void **state)
 		"--memory",     "-m,",       "--cpus", "-c,",    "--initrd",  "-i,",
 		"--disk",       "-d,",       "--net",  "-n,",    "--console", "--no-rng",
 		"--transport",  "--verbose", "-v,",    "--help", "--version", "512M",
-		"mmio-cmdline", "serial=ID", "mac=",   "Ctrl-A",
+		"mmio-cmdline", "serial=ID", "mac=",   "Ctrl-A", "a,,b",
 	};
 	char *argv[] = { (char *)"lodge", (char *)"--help", NULL };
 	const char *text;
