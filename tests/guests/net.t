@@ -62,4 +62,19 @@ is "$status" 1 "a tap in use: exit status 1"
 like "$(<"$T/err")" t0 "a tap in use: which is named"
 kill $pid
 finish
+
+# The example that makes one for a user: all of it, or nothing.
+tap_up() { "$top/examples/network/tap-up" "$@" >"$T/out" 2>"$T/err"; }
+tap_up u0 10.8.0.1/24
+is $? 0 "tap-up: makes a tap"
+like "$(ip -o -4 addr show dev u0)" "10.8.0.1/24" "tap-up: with its address"
+tap_up u0 garbage
+ok "tap-up: fails where there is one already" [ $? != 0 ]
+like "$(ip -o link show u0)" "u0: <.*UP" "tap-up: and leaves it alone"
+for wrong in "u1 garbage" "u2 10.8.0.2/33" "u3 10.8.0.2/24 nobody-of-this-name"; do
+	# shellcheck disable=SC2086  # its arguments
+	tap_up $wrong
+	ok "tap-up $wrong: fails" [ $? != 0 ]
+	is "$(ip -o link show "${wrong%% *}" 2>/dev/null)" "" "tap-up $wrong: and leaves nothing behind"
+done
 plan
