@@ -31,10 +31,10 @@
 #include "net-backend.h"
 #include "virtqueue.h"
 
-#define LENGTH    4     /* bytes before each frame */
-#define FRAME_MIN 14    /* bytes: an Ethernet header */
-#define FRAME_MAX 65550 /* the MTU with its header and a VLAN tag; the guest's buffers hold it */
-#define MTU       65520 /* the largest passt takes; segments cost it, bytes do not */
+#define LENGTH    4          /* bytes before each frame */
+#define FRAME_MIN 14         /* bytes: an Ethernet header */
+#define MTU       65520      /* the largest passt takes; segments cost it, bytes do not */
+#define FRAME_MAX (MTU + 18) /* with its header and a VLAN tag; the guest's buffers hold it */
 
 #define CHILD_FD 3 /* where the passt we start finds its socket */
 

@@ -255,6 +255,7 @@ static void write_register(struct uart *uart, unsigned reg, uint8_t value)
 		break;
 	case REG_MCR:
 		uart->mcr = value & MCR_MASK;
+		resume_input(uart); /* held back while in a loop */
 		break;
 	case REG_SCR:
 		uart->scr = value;

@@ -1,8 +1,8 @@
 /*
  * cmdline.c: what the kernel is told in words.
  *
- * The user's words come first and as they are. We add only what he did not
- * name himself:
+ * The user's words come first and as they are, up to a "--": what follows that is
+ * not for the kernel but for init. We add only what he did not name himself:
  *
  *   console=ttyS0      so that there is something to see (and hvc0 as well
  *                      when the terminal is wired to virtio-console)
@@ -27,9 +27,9 @@ struct line {
 	bool full;
 };
 
-static void line_add(struct line *line, const char *word)
+static void line_add_part(struct line *line, const char *word, size_t len)
 {
-	size_t len = strlen(word), gap = line->used > 0;
+	size_t gap = line->used > 0;
 
 	if (line->full || len + gap >= line->room - line->used) {
 		line->full = true;
@@ -37,8 +37,27 @@ static void line_add(struct line *line, const char *word)
 	}
 	if (gap)
 		line->text[line->used++] = ' ';
-	memcpy(line->text + line->used, word, len + 1);
+	memcpy(line->text + line->used, word, len);
 	line->used += len;
+	line->text[line->used] = '\0';
+}
+
+static void line_add(struct line *line, const char *word)
+{
+	line_add_part(line, word, strlen(word));
+}
+
+/* How much of an argument of ours, which may hold several words of theirs, is for the kernel. */
+static size_t kernel_part(const char *argument)
+{
+	const char *at = argument;
+
+	while ((at = strstr(at, "--"))) {
+		if ((at == argument || at[-1] == ' ') && (at[2] == ' ' || at[2] == '\0'))
+			return (size_t)(at - argument);
+		at += 2;
+	}
+	return strlen(argument);
 }
 
 bool cmdline_names_key(const char *const *words, unsigned count, const char *key)
@@ -46,16 +65,38 @@ bool cmdline_names_key(const char *const *words, unsigned count, const char *key
 	size_t len = strlen(key);
 
 	for (unsigned i = 0; i < count; i++) {
+		size_t part = kernel_part(words[i]);
 		const char *at = words[i];
 
-		/* One argument of ours may hold several words of theirs. */
-		while ((at = strstr(at, key))) {
+		while ((at = strstr(at, key)) && at < words[i] + part) {
 			if ((at == words[i] || at[-1] == ' ') && at[len] == '=')
 				return true;
 			at += len;
 		}
+		if (words[i][part])
+			break;
 	}
 	return false;
+}
+
+/* The user's words for the kernel. `rest` is the "--" with what follows it in its argument
+ * (or empty), and the result the number of the argument after it. */
+static unsigned add_kernel_words(struct line *line, const struct boot_options *options,
+				 const char **rest)
+{
+	unsigned i;
+
+	*rest = "";
+	for (i = 0; i < options->word_count && !**rest; i++) {
+		size_t part = kernel_part(options->words[i]);
+
+		*rest = options->words[i] + part;
+		while (part > 0 && **rest && options->words[i][part - 1] == ' ')
+			part--;
+		if (part > 0 || !**rest)
+			line_add_part(line, options->words[i], part);
+	}
+	return i;
 }
 
 static void add_defaults(struct line *line, const struct boot_options *options)
@@ -91,6 +132,8 @@ int cmdline_write(const struct machine *machine, const struct boot_options *opti
 {
 	size_t room = LAYOUT_CMDLINE_MAX;
 	struct line line = { 0 };
+	const char *rest;
+	unsigned next;
 
 	if (kernel->cmdline_max < room)
 		room = (size_t)kernel->cmdline_max + 1;
@@ -98,11 +141,14 @@ int cmdline_write(const struct machine *machine, const struct boot_options *opti
 	line.text = text;
 	line.text[0] = '\0';
 
-	for (unsigned i = 0; i < options->word_count; i++)
-		line_add(&line, options->words[i]);
+	next = add_kernel_words(&line, options, &rest);
 	add_defaults(&line, options);
 	if (machine->transport == TRANSPORT_MMIO_CMDLINE)
 		add_mmio_devices(&line, machine);
+	if (*rest)
+		line_add(&line, rest);
+	for (; next < options->word_count; next++)
+		line_add(&line, options->words[next]);
 	if (line.full) {
 		log_error("the guest's command line is too long: this kernel takes %zu bytes",
 			  room - 1);

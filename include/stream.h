@@ -26,8 +26,9 @@
 
 struct stream {
 	struct loop *loop;
-	int in, out;   /* file descriptors, not owned; -1: none (everything written vanishes) */
-	int hasty_out; /* `out` opened again, so that a write never waits; owned; or -1 */
+	int in, out; /* file descriptors, not owned; -1: none (everything written vanishes) */
+	/* The same opened again, so that no read or write ever waits; owned; or -1. */
+	int hasty_in, hasty_out;
 
 	/* Output: written by any thread, sent by the loop's. `lock` guards these. */
 	pthread_mutex_t lock;

@@ -5,7 +5,8 @@
  * own thread; both therefore go through a buffer, the one place here with a
  * lock (held for a memcpy). The loop the stream was started on does all
  * reading and writing. The files are left in blocking mode, since they are
- * shared with the shell: io_uring keeps a blocking write off this thread.
+ * shared with the shell: io_uring keeps a blocking write off this thread, and
+ * what can be opened again is read through a description of our own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,18 +37,18 @@ static bool is_pipe_or_terminal(int fd)
 }
 
 /*
- * A description of our own for what is left at the end: O_NONBLOCK on the
- * shared one would reach the shell's. -1 for files that cannot be opened
- * again; those just take what they are given.
+ * A description of our own, whose reads and writes never wait: O_NONBLOCK on
+ * the shared one would reach the shell's. -1 for files that cannot be opened
+ * again; those are used as they are.
  */
-static int open_again(int fd)
+static int open_again(int fd, int access)
 {
 	char name[32];
 
 	if (!is_pipe_or_terminal(fd))
 		return -1;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	return open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return open(name, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
 int stream_init(struct stream *stream, int in, int out)
@@ -55,7 +56,8 @@ int stream_init(struct stream *stream, int in, int out)
 	*stream = (struct stream){
 		.in = in,
 		.out = out,
-		.hasty_out = open_again(out),
+		.hasty_in = open_again(in, O_RDONLY),
+		.hasty_out = open_again(out, O_WRONLY),
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -220,7 +222,8 @@ static ssize_t read_input(struct stream *stream)
 	memmove(stream->input, stream->input + stream->input_start, waiting);
 	stream->input_start = 0;
 	stream->input_end = waiting;
-	len = read(stream->in, fresh, room < READ_MAX ? room : READ_MAX);
+	len = read(stream->hasty_in < 0 ? stream->in : stream->hasty_in, fresh,
+		   room < READ_MAX ? room : READ_MAX);
 	if (len > 0)
 		stream->input_end += terminal_is_raw() ? filter_escapes(stream, fresh, (size_t)len)
 						       : (size_t)len;
@@ -240,8 +243,9 @@ static void input_ready(struct loop_op *op, int result)
 		read_more(stream);
 		return;
 	}
-	/* It is readable, so this returns at once. An error (the terminal is
-	 * gone, or belongs to another job) is an end like any other. */
+	/* It is readable, or was: somebody who shares the file may have been quicker.
+	 * An error (the terminal is gone, or belongs to another job) is an end like
+	 * any other. */
 	len = result < 0 ? 0 : read_input(stream);
 	if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
 		read_more(stream);
@@ -341,6 +345,8 @@ void stream_finish(struct stream *stream)
 	if (stream->out >= 0 &&
 	    !write_rest(stream, stream->hasty_out < 0 ? stream->out : stream->hasty_out))
 		leave_rest_to_child(stream);
+	if (stream->hasty_in >= 0)
+		close(stream->hasty_in);
 	if (stream->hasty_out >= 0)
 		close(stream->hasty_out);
 	if (stream->dropped > 0)

@@ -50,4 +50,27 @@ like "$(<"$T/err")" "^lodge: warning: console output is lost from here on: Broke
 # Input that ends in the middle: what was there arrives, and then there is no more.
 printf 'r' | timeout -k 2 "$LIMIT" "$LODGE" "$guests/uart.elf" echo=1 cksum="$(printf r | cksum | cut -d' ' -f1)" >"$T/out" 2>"$T/err"
 is "$?/$(grep -c '^not ok' "$T/out")/$(<"$T/err")" "0/0/" "input ends after one byte: which arrived"
+
+# Two share a pipe: who comes second finds nothing to read, and still hears SIGTERM.
+rm -f "$T/keyboard"
+mkfifo "$T/keyboard"
+exec 9<>"$T/keyboard"
+deaf=0
+for ((i = 0; i < 10; i++)); do
+	pids=()
+	for which in 0 1; do
+		start "$guests/uart.elf" echo=100 cksum=0 <&9
+		pids+=($pid)
+		exec {fds[which]}<&8
+	done
+	echo >&9
+	kill -TERM "${pids[@]}"
+	for which in 0 1; do
+		timeout "$LIMIT" cat <&"${fds[which]}" >/dev/null || { deaf=$((deaf + 1)); kill -KILL "${pids[which]}"; }
+		exec {fds[which]}<&-
+	done
+	wait "${pids[@]}" 2>/dev/null
+done
+is $deaf 0 "two share standard input: both end when they are told to"
+exec 9>&-
 plan

@@ -90,6 +90,19 @@ static void one_argument_with_several_words(void **state)
 	ASSERT_LINE("quiet panic=1 console=hvc0 reboot=panic_warm", "quiet panic=1 console=hvc0");
 }
 
+static void words_for_init(void **state)
+{
+	(void)state;
+	ASSERT_LINE("quiet " DEFAULTS " -- single panic=1", "quiet", "--", "single", "panic=1");
+	ASSERT_LINE(DEFAULTS " --", "--");
+	ASSERT_LINE("quiet " DEFAULTS " -- a b c", "quiet  -- a b", "c");
+	ASSERT_LINE("panic=2 console=ttyS0 reboot=panic_warm -- console=x", "panic=2 -- console=x");
+	ASSERT_LINE("a--b --c d-- " DEFAULTS, "a--b --c", "d--");
+	t.machine.transport = TRANSPORT_MMIO_CMDLINE;
+	t.machine.devices = 1;
+	ASSERT_LINE(DEFAULTS " virtio_mmio.device=0x200@0xfeb00000:5 -- x", "--", "x");
+}
+
 static void words_that_only_look_like_keys(void **state)
 {
 	(void)state;
@@ -180,6 +193,7 @@ int main(void)
 		TEST(additions),
 		TEST(keys_the_user_names),
 		TEST(one_argument_with_several_words),
+		TEST(words_for_init),
 		TEST(words_that_only_look_like_keys),
 		TEST(mmio_devices),
 		TEST(as_long_as_the_kernel_takes),
