@@ -164,12 +164,24 @@ static int lock(const struct disk *disk, const char *file)
 	return -1;
 }
 
+/* Not waiting is for opening only: a named pipe without a writer is not worth it, but a
+ * request may wait for its block device. */
+static int open_image(const struct disk_options *options, int flags)
+{
+	int mode = options->read_only ? O_RDONLY : O_RDWR;
+	int fd = open(options->file, mode | flags | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0 && fcntl(fd, F_SETFL, flags) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 int disk_open(struct disk *disk, const struct disk_options *options)
 {
-	int mode = (options->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
-
 	*disk = (struct disk){ .fd = -1, .buffered_fd = -1, .read_only = options->read_only };
-	disk->fd = open(options->file, mode | (options->direct ? O_DIRECT : 0));
+	disk->fd = open_image(options, options->direct ? O_DIRECT : 0);
 	if (disk->fd < 0) {
 		log_error("--disk: %s: cannot open it%s: %m", options->file,
 			  options->direct ? " with O_DIRECT (its file system may not have it)"
@@ -181,7 +193,7 @@ int disk_open(struct disk *disk, const struct disk_options *options)
 	if (!options->direct)
 		return 0;
 	adjust_for_direct(disk);
-	disk->buffered_fd = open(options->file, mode);
+	disk->buffered_fd = open_image(options, 0);
 	if (disk->buffered_fd < 0) {
 		log_error("--disk: %s: cannot open it: %m", options->file);
 		return -1;

@@ -6,19 +6,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "boot.h"
 #include "log.h"
+#include "output.h"
 
 int boot_file_open(struct boot_file *file, const char *what, const char *name)
 {
 	struct stat st;
 
 	*file = (struct boot_file){ .name = name };
-	file->fd = open(name, O_RDONLY | O_CLOEXEC);
+	/* Not waiting matters for a named pipe without a writer, and for no file below. */
+	file->fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (file->fd < 0 || fstat(file->fd, &st) < 0) {
 		log_error("%s: cannot open the %s: %m", name, what);
 		return -1;
@@ -95,24 +98,26 @@ int boot_load_kernel(const char *name, const struct boot_format *formats, unsign
 
 int boot_dump(const char *option, const char *name, const void *bytes, size_t len)
 {
-	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int fd = output_open(option, name);
 	const uint8_t *at = bytes;
+	bool failed;
 
-	while (fd >= 0 && len > 0) {
+	if (fd < 0)
+		return -1;
+	failed = output_empty(fd) < 0;
+	while (!failed && len > 0) {
 		ssize_t done = write(fd, at, len);
 
-		if (done < 0 && errno == EINTR)
+		if (done < 0) {
+			failed = errno != EINTR;
 			continue;
-		if (done < 0)
-			break;
+		}
 		at += done;
 		len -= (size_t)done;
 	}
-	if (fd < 0 || len > 0) {
+	/* One that succeeds leaves errno alone. */
+	failed = close(fd) < 0 || failed;
+	if (failed)
 		log_error("%s: cannot write %s: %m", option, name);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return close(fd);
+	return failed ? -1 : 0;
 }

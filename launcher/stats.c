@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
+#include "output.h"
 #include "stats.h"
 
 #define GROUPS_MAX 576 /* every queue of as many devices as fit, and the vCPUs */
@@ -79,10 +81,16 @@ static void write_group(FILE *file, const struct group *group, bool last)
 
 FILE *stats_open_json(const char *name)
 {
-	FILE *file = fopen(name, "we");
+	int fd = output_open("--stats", name);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
-	if (!file)
-		log_error("--stats: %s: %m", name);
+	if (fd < 0)
+		return NULL;
+	if (!file || output_empty(fd) < 0) {
+		log_error("--stats: cannot write %s: %m", name);
+		close(fd);
+		return NULL;
+	}
 	return file;
 }
 
@@ -93,7 +101,7 @@ int stats_write_json(FILE *file, const char *name)
 		write_group(file, &groups[i], i + 1 == group_count);
 	fprintf(file, "}\n");
 	if (fclose(file) != 0) {
-		log_error("--stats: %s: %m", name);
+		log_error("--stats: cannot write %s: %m", name);
 		return -1;
 	}
 	return 0;

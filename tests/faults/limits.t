@@ -77,6 +77,11 @@ refused "$T/large: the initrd .*give the guest more memory" "initrd larger than 
 refused "$T/empty: the initrd is empty" "empty initrd" -i "$T/empty" "$k"
 refused "/dev/null: the kernel must be a regular file" "a device as the kernel" /dev/null
 refused "$T: .*the initrd must be a regular file" "a directory as the initrd" -i "$T" "$k"
+mkfifo "$T/pipe-of-nobody"
+refused "$T/pipe-of-nobody: the kernel must be a regular file" "a pipe as the kernel" "$T/pipe-of-nobody"
+refused "$T/pipe-of-nobody: the initrd must be a regular file" "a pipe as the initrd" -i "$T/pipe-of-nobody" "$k"
+refused "--disk: $T/pipe-of-nobody: must be a regular file" "a pipe as an image" -d "$T/pipe-of-nobody" "$k"
+refused "--disk: $T/pipe-of-nobody: must be a regular file" "a pipe as an image to read" -d "$T/pipe-of-nobody,ro" "$k"
 refused "--disk: $T/empty: empty" "empty image" -d "$T/empty" "$k"
 if [ "$(id -u)" = 0 ]; then
 	chmod 711 "$T"

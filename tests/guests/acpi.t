@@ -53,6 +53,16 @@ touch "$T/file"
 lodge --dump-acpi "$T/file" "$guests/acpi.elf" </dev/null
 is "$status" 1 "--dump-acpi into a file: exit status 1"
 like "$(<"$T/err")" "--dump-acpi: cannot write .*file/rsdp.dat: Not a directory" "and says which"
+rm "$T/dump/xsdt.dat"
+mkfifo "$T/dump/xsdt.dat"
+lodge --dump-acpi "$T/dump" "$guests/ending.elf" end=poweroff </dev/null
+is "$status" 1 "--dump-acpi into a pipe that nobody reads: exit status 1"
+is "$(<"$T/err")" "lodge: --dump-acpi: cannot write $T/dump/xsdt.dat: a pipe that nobody reads" "and says which"
+exec 9<>"$T/dump/xsdt.dat"
+lodge --dump-acpi "$T/dump" "$guests/ending.elf" end=poweroff </dev/null
+is "$status/$(<"$T/err")" 0/ "--dump-acpi into one with a reader: exit status 0"
+is "$(timeout "$LIMIT" head -c 4 <&9)" XSDT "who gets the table"
+exec 9<&-
 lodge --dump-acpi "$T/dump" --transport mmio-cmdline "$guests/acpi.elf" </dev/null
 is "$status" 1 "--dump-acpi without ACPI: exit status 1"
 like "$(<"$T/err")" "there are no ACPI tables" "and says why"

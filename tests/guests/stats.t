@@ -177,13 +177,26 @@ unwritable() {
 	lodge --stats=json:"$file" "$@" </dev/null
 	is "$status" "$want" "$name: exit status $want"
 	is "$(grep -c . "$T/err")" "$((want == 3 ? 2 : 1))" "$name: one line about it"
-	like "$(head -1 "$T/err")" "^lodge: --stats: $file: [A-Z]" "$name: with the file and the reason"
+	like "$(head -1 "$T/err")" "^lodge: --stats: cannot write $file: [A-Za-z]" "$name: with the file and the reason"
 }
 mkdir "$T/folder"
 unwritable "no such directory" "$T/none/file" 1 "$guests/ending.elf" end=poweroff
 unwritable "a directory" "$T/folder" 1 "$guests/ending.elf" end=poweroff
 unwritable "a full disk" /dev/full 1 "$guests/ending.elf" end=poweroff
 unwritable "after a reset" /dev/full 3 "$guests/ending.elf" end=i8042
+
+# A pipe somebody reads gets them; one that nobody reads is told at once, not waited for.
+mkfifo "$T/fifo"
+unwritable "a pipe without a reader" "$T/fifo" 1 "$guests/ending.elf" end=poweroff
+is "$(grep -c "a pipe that nobody reads" "$T/err")" 1 "a pipe without a reader: which is the reason"
+cat "$T/fifo" >"$json" &
+reader=$!
+exec 9<>"$T/fifo"
+lodge --stats=json:"$T/fifo" "$guests/ending.elf" end=poweroff </dev/null 9<&-
+exec 9<&-
+wait $reader
+is "$status/$(<"$T/err")" 0/ "a pipe with a reader: exit status 0, nothing to say"
+ok "a pipe with a reader: which gets them" [ "$(value vcpu0 exits)" -gt 0 ]
 
 for value in foo json json: xml:file ''; do
 	lodge "--stats=$value" "$guests/ending.elf" end=poweroff </dev/null

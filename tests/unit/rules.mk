@@ -17,7 +17,7 @@ UNIT_TESTS := $(unit_names:%=$(BUILD)/unit/%)
 unit_arm64_names := $(patsubst tests/unit/arm64/%.c,%,$(sort $(wildcard tests/unit/arm64/*.c)))
 unit_arm64_objects := $(patsubst %,$(BUILD)/obj/for-arm64/%.o, \
 	$(addprefix guest-boot/, boot boot-arm64 cmdline fdt image initrd) \
-	$(addprefix launcher/, log machine memory) tests/unit/lib/unit tests/unit/lib/kernel)
+	$(addprefix launcher/, log machine memory output) tests/unit/lib/unit tests/unit/lib/kernel)
 UNIT_ARM64_TESTS := $(unit_arm64_names:%=$(BUILD)/unit/arm64-%)
 
 .PHONY: unit-tests
