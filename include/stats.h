@@ -52,12 +52,16 @@ void stats_register(const char *name, const void *object, const struct stats_fie
 void stats_print(void);
 
 /*
- * Create, or empty, the file that stats_write_json() will write: while files
- * can still be opened. Prints the reason; NULL if it cannot be. Main.
+ * Open, or create, the file that stats_write_json() will write: while files
+ * can still be opened. What is in it stays until then. Prints the reason; NULL if it cannot be.
+ * Main.
  */
 FILE *stats_open_json(const char *name);
 
-/* Write all counters as one JSON object, and close. 0, or -1 after printing the reason. Main. */
+/*
+ * Write all counters as one JSON object in place of what the file holds, and close.
+ * 0, or -1 after printing the reason; the file is empty then. Main.
+ */
 int stats_write_json(FILE *file, const char *name);
 
 #endif

@@ -24,6 +24,14 @@ static int open_at_once(const char *name)
 	return fd;
 }
 
+/* As disks are, by us, another lodge or QEMU: nothing that is in use so may be overwritten. */
+static bool is_locked(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
 static bool is_pipe(const char *name)
 {
 	struct stat st;
@@ -35,6 +43,12 @@ int output_open(const char *option, const char *name)
 {
 	int fd = open_at_once(name);
 
+	if (fd >= 0 && is_locked(fd)) {
+		log_error("%s: %s is in use, as disks are, and would be lost; name another file",
+			  option, name);
+		close(fd);
+		return -1;
+	}
 	if (fd >= 0)
 		return fd;
 	if (errno == ENXIO && is_pipe(name))

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -84,25 +85,36 @@ FILE *stats_open_json(const char *name)
 	int fd = output_open("--stats", name);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
-	if (fd < 0)
-		return NULL;
-	if (!file || output_empty(fd) < 0) {
+	if (fd >= 0 && !file) {
 		log_error("--stats: cannot write %s: %m", name);
 		close(fd);
-		return NULL;
 	}
 	return file;
 }
 
-int stats_write_json(FILE *file, const char *name)
+static bool write_groups(FILE *file)
 {
 	fprintf(file, "{\n");
 	for (unsigned i = 0; i < group_count; i++)
 		write_group(file, &groups[i], i + 1 == group_count);
 	fprintf(file, "}\n");
-	if (fclose(file) != 0) {
+	/* Both: the error may have been before the last bytes, which went well. */
+	return fflush(file) == 0 && !ferror(file);
+}
+
+int stats_write_json(FILE *file, const char *name)
+{
+	bool written = output_empty(fileno(file)) == 0 && write_groups(file);
+
+	if (!written) {
 		log_error("--stats: cannot write %s: %m", name);
-		return -1;
+		/* Half an object is worse than none. */
+		__fpurge(file);
+		output_empty(fileno(file));
 	}
-	return 0;
+	if (fclose(file) != 0 && written) {
+		log_error("--stats: cannot write %s: %m", name);
+		written = false;
+	}
+	return written ? 0 : -1;
 }

@@ -185,6 +185,28 @@ unwritable "a directory" "$T/folder" 1 "$guests/ending.elf" end=poweroff
 unwritable "a full disk" /dev/full 1 "$guests/ending.elf" end=poweroff
 unwritable "after a reset" /dev/full 3 "$guests/ending.elf" end=i8042
 
+# What the file held stays until there are statistics, and a disk's image is none for them.
+echo before >"$T/old"
+lodge --stats=json:"$T/old" --user nemo "$guests/ending.elf" end=poweroff </dev/null
+is "$status/$(<"$T/old")" 1/before "no guest: what the file held stays"
+head -c 9000 /dev/zero >"$T/old"
+lodge --stats=json:"$T/old" "$guests/ending.elf" end=poweroff </dev/null
+is "$status" 0 "a longer file: exit status 0"
+ok "a longer file: nothing of it is left" perl -e 'local $/; exit(<STDIN> !~ /^\{.*\}\n\z/s)' <"$T/old"
+sum=$(cksum <"$T/image")
+for disk in "$T/image" "$T/image,ro"; do
+	lodge --stats=json:"$T/image" -d "$disk" "$guests/ending.elf" end=poweroff </dev/null
+	is "$status" 1 "a disk of ours, $disk: exit status 1"
+	is "$(<"$T/err")" "lodge: --stats: $T/image is in use, as disks are, and would be lost; name another file" \
+		"a disk of ours, $disk: one line says why"
+	is "$(cksum <"$T/image")" "$sum" "a disk of ours, $disk: which is as it was"
+done
+limited() { (ulimit -f 1 && lodge "$@" </dev/null; echo $status >"$T/status"); status=$(<"$T/status"); }
+limited --sandbox=off --stats=json:"$T/old" "$guests/ending.elf" end=poweroff
+is "$status" 1 "a limit of file sizes: exit status 1"
+is "$(<"$T/err")" "lodge: --stats: cannot write $T/old: File too large" "a limit of file sizes: one line says so"
+is "$(wc -c <"$T/old")" 0 "a limit of file sizes: and nothing is better than half of it"
+
 # A pipe somebody reads gets them; one that nobody reads is told at once, not waited for.
 mkfifo "$T/fifo"
 unwritable "a pipe without a reader" "$T/fifo" 1 "$guests/ending.elf" end=poweroff
