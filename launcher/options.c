@@ -145,11 +145,21 @@ static int take_stats(struct options *options, const char *value)
 
 static int take_ablate(struct options *options, const char *value)
 {
-	if (!ablate_take(value))
-		return -1;
-	if (ablated(IDEA_MSIX))
+	(void)options;
+	return ablate_take(value) ? 0 : -1;
+}
+
+/* What options say together, in whatever order they came. */
+static int settle_transport(struct options *options)
+{
+	if (!ablated(IDEA_MSIX))
+		return 0;
+	if (!options->transport_given)
 		options->transport = TRANSPORT_MMIO;
-	return 0;
+	if (options->transport != TRANSPORT_PCI)
+		return 0;
+	log_error("--ablate: msix cannot be left out with --transport pci; leave one of them out");
+	return -1;
 }
 
 static int take_sandbox(struct options *options, const char *value)
@@ -423,6 +433,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 		log_error("no kernel given; usage: lodge [OPTION]... KERNEL [WORD]..., see --help");
 		return OPTIONS_BAD;
 	}
+	if (settle_transport(options) < 0)
+		return OPTIONS_BAD;
 	options->boot.kernel = argv[optind];
 	options->boot.words = (const char *const *)&argv[optind + 1];
 	options->boot.word_count = (unsigned)(argc - optind - 1);

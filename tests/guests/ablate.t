@@ -26,6 +26,20 @@ seen "event-idx" "pci 0 1" --ablate event-idx
 seen "mrg-rxbuf" "pci 1 0" --ablate mrg-rxbuf
 seen "both" "pci 0 0" --ablate event-idx,mrg-rxbuf
 seen "msix" "mmio 1 1" --ablate msix
+seen "mmio, msix" "mmio 1 1" --transport mmio --ablate msix
+for args in "--transport mmio-cmdline --ablate msix" "--ablate msix --transport mmio-cmdline"; do
+	# shellcheck disable=SC2086
+	lodge $args -v "$guests/ending.elf" end=poweroff </dev/null
+	is "$status" 0 "$args: exit status 0"
+	like "$(<"$T/err")" "guest command line: .*virtio_mmio.device=" "$args: the transport is the one named"
+done
+for args in "--transport pci --ablate msix" "--ablate msix --transport pci"; do
+	# shellcheck disable=SC2086
+	lodge $args "$guests/ending.elf" end=poweroff </dev/null
+	is "$status" 2 "$args: exit status 2"
+	like "$(<"$T/err")" "^lodge: --ablate: msix cannot be left out with --transport pci; [a-z ]*\$" \
+		"$args: one line says so"
+done
 seen "irq-batch" "pci 1 1" --ablate irq-batch
 is "$(counted batches) $(counted batch_1)" "640 640" "irq-batch: every frame is published alone"
 seen "kick-suppression" "pci 1 1" --ablate kick-suppression
