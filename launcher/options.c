@@ -369,12 +369,12 @@ static int add_devices(struct options *options, const struct device_uses *uses)
 	return 0;
 }
 
-/* Name the option as the user wrote it, long or short. */
-static void report_bad_option(int found, int argc, char **argv)
+/* Name the option as the user wrote it in this word, long or short. */
+static void report_bad_option(int found, const char *word)
 {
-	const char *word = argv[optind - 1 < argc ? optind - 1 : argc - 1];
 	char letter[3] = { '-', (char)optopt, '\0' };
-	const char *name = optopt > 0 && optopt < VALUE_OWN ? letter : word;
+	/* What is not ASCII is a part of a character only. */
+	const char *name = optopt > ' ' && optopt <= '~' ? letter : word;
 
 	if (found == ':')
 		log_error("%s: needs an argument; see --help", name);
@@ -412,7 +412,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 {
 	struct device_uses uses = { 0 };
 	struct getopt_tables tables;
-	int found;
+	int found, at = 1;
 
 	*options = (struct options){ .memory = MEMORY_DEFAULT, .cpus = 1, .sandbox = true };
 	build_getopt_tables(&tables);
@@ -422,9 +422,10 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 		enum options_result result;
 
 		if (found == '?' || found == ':') {
-			report_bad_option(found, argc, argv);
+			report_bad_option(found, argv[at]);
 			return OPTIONS_BAD;
 		}
+		at = optind; /* of the word that the next option is in */
 		result = take_option(options, &uses, value_of_letter(found));
 		if (result != OPTIONS_RUN)
 			return result;

@@ -258,6 +258,10 @@ static void wrong_options(void **state)
 	parse_badly("--bogus=1 vmlinuz", "--bogus", "no such option");
 	parse_badly("-Z vmlinuz", "-Z", "no such option");
 	parse_badly("-vZ vmlinuz", "-Z", "no such option");
+	parse_badly("-\xc3\xa9 vmlinuz", "-\xc3\xa9:", "no such option");
+	parse_badly("-v\xc3\xa9 vmlinuz", "-v\xc3\xa9:", "no such option");
+	parse_badly("-c 2 -v\xc3", "-v\xc3:", "no such option");
+	parse_badly("-c 2 -v --bogus -v vmlinuz", "--bogus", "no such option");
 	parse_badly("--ver vmlinuz", "--ver", ""); /* --verbose or --version */
 	parse_badly("--no-rng=1 vmlinuz", "--no-rng", "no argument");
 	parse_badly("--verbose=yes vmlinuz", "--verbose", "no argument");
