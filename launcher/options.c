@@ -90,6 +90,10 @@ static int take_cpus(struct options *options, const char *value)
 
 static int take_initrd(struct options *options, const char *value)
 {
+	if (*value == '\0') {
+		log_error("--initrd: '' names no file");
+		return -1;
+	}
 	options->boot.initrd = value;
 	return 0;
 }
@@ -430,7 +434,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 		if (result != OPTIONS_RUN)
 			return result;
 	}
-	if (optind >= argc) {
+	/* A script's variable that is not set makes a word of nothing. */
+	if (optind >= argc || *argv[optind] == '\0') {
 		log_error("no kernel given; usage: lodge [OPTION]... KERNEL [WORD]..., see --help");
 		return OPTIONS_BAD;
 	}

@@ -271,6 +271,9 @@ static void wrong_options(void **state)
 	parse_badly("-vd", "-d", "needs an argument");
 	parse_badly("", "no kernel", "");
 	parse_badly("-v -m 64M", "no kernel", "");
+	parse_badly("''", "no kernel", "");
+	parse_badly("-v '' quiet", "no kernel", "");
+	parse_badly("-i '' vmlinuz", "--initrd", "names no file");
 	parse_badly("-v --", "no kernel", "");
 }
 
