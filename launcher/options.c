@@ -388,20 +388,34 @@ static void report_bad_option(int found, const char *word)
 		log_error("%s: no such option; see --help", name);
 }
 
+static bool is_used(const struct device_uses *uses, int type)
+{
+	for (unsigned i = 0; i < uses->count; i++)
+		if (uses->use[i].type == type)
+			return true;
+	return false;
+}
+
+static enum options_result take_device(struct device_uses *uses, int type)
+{
+	/* What takes a device away can be said more than once. */
+	if (device_types[type]->by_default && is_used(uses, type))
+		return OPTIONS_RUN;
+	if (uses->count == sizeof(uses->use) / sizeof(uses->use[0])) {
+		log_error("--%s: too many devices", device_types[type]->option);
+		return OPTIONS_BAD;
+	}
+	uses->use[uses->count].type = type;
+	uses->use[uses->count++].argument = optarg;
+	return OPTIONS_RUN;
+}
+
 static enum options_result take_option(struct options *options, struct device_uses *uses, int value)
 {
 	const struct own_option *own;
 
-	if (value >= VALUE_DEVICE) {
-		if (uses->count == sizeof(uses->use) / sizeof(uses->use[0])) {
-			log_error("--%s: too many devices",
-				  device_types[value - VALUE_DEVICE]->option);
-			return OPTIONS_BAD;
-		}
-		uses->use[uses->count].type = value - VALUE_DEVICE;
-		uses->use[uses->count++].argument = optarg;
-		return OPTIONS_RUN;
-	}
+	if (value >= VALUE_DEVICE)
+		return take_device(uses, value - VALUE_DEVICE);
 	own = &own_options[value - VALUE_OWN];
 	if (own->take)
 		return own->take(options, optarg) < 0 ? OPTIONS_BAD : OPTIONS_RUN;

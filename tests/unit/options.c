@@ -120,6 +120,8 @@ static void every_option(void **state)
 
 static void device_order(void **state)
 {
+	char line[640];
+
 	(void)state;
 	parse_well("--net tap=x --disk a --net tap=y --disk b --disk c vmlinuz");
 	assert_devices("console0 rng0 block0 block1 block2 net0 net1");
@@ -132,6 +134,11 @@ static void device_order(void **state)
 		assert_string_equal(disk->file, expected[i - 2]);
 	}
 	parse_well("--no-rng --no-rng vmlinuz");
+	assert_devices("console0");
+	snprintf(line, sizeof(line), "%-600s vmlinuz", "");
+	for (unsigned i = 0; i < 60; i++)
+		memcpy(line + 10 * i, "--no-rng", 8);
+	parse_well(line);
 	assert_devices("console0");
 }
 
