@@ -9,7 +9,6 @@
  */
 #include "boot-arch.h"
 #include "layout.h"
-#include "log.h"
 
 static const struct boot_format formats[] = {
 	{ elf_matches, elf_load },
@@ -30,7 +29,6 @@ int boot_prepare(const struct machine *machine, const struct boot_options *optio
 		 struct vcpu_entry *entry)
 {
 	char *cmdline = memory_at(machine->memory, LAYOUT_CMDLINE, LAYOUT_CMDLINE_MAX);
-	bool acpi = machine->transport != TRANSPORT_MMIO_CMDLINE;
 	struct kernel kernel = { 0 };
 	struct initrd initrd = { 0 };
 
@@ -44,14 +42,10 @@ int boot_prepare(const struct machine *machine, const struct boot_options *optio
 
 	/* A kernel that is told of its devices on the command line is one that
 	 * knows no ACPI: it gets the older table of processors instead. */
-	if (acpi)
+	if (machine->transport != TRANSPORT_MMIO_CMDLINE)
 		acpi_write(machine);
 	else
 		mptable_write(machine);
-	if (options->dump && !acpi) {
-		log_error("--dump-acpi: with --transport mmio-cmdline there are no ACPI tables");
-		return -1;
-	}
 	if (options->dump && acpi_dump(machine, options->dump) < 0)
 		return -1;
 

@@ -156,6 +156,11 @@ static int take_ablate(struct options *options, const char *value)
 /* What options say together, in whatever order they came. */
 static int settle_transport(struct options *options)
 {
+	/* Where there is this transport, what is dumped is ACPI's. */
+	if (options->boot.dump && options->transport == TRANSPORT_MMIO_CMDLINE) {
+		log_error("--dump-acpi: with --transport mmio-cmdline there are no ACPI tables");
+		return -1;
+	}
 	if (!ablated(IDEA_MSIX))
 		return 0;
 	if (!options->transport_given)

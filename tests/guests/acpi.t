@@ -64,6 +64,6 @@ is "$status/$(<"$T/err")" 0/ "--dump-acpi into one with a reader: exit status 0"
 is "$(timeout "$LIMIT" head -c 4 <&9)" XSDT "who gets the table"
 exec 9<&-
 lodge --dump-acpi "$T/dump" --transport mmio-cmdline "$guests/acpi.elf" </dev/null
-is "$status" 1 "--dump-acpi without ACPI: exit status 1"
+is "$status" 2 "--dump-acpi without ACPI: exit status 2"
 like "$(<"$T/err")" "there are no ACPI tables" "and says why"
 plan

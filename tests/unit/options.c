@@ -254,6 +254,8 @@ static void wrong_values(void **state)
 	parse_badly("--ablate interrupts vmlinuz", "--ablate", "'interrupts'");
 	parse_badly("--ablate batch, vmlinuz", "--ablate", "''");
 	parse_badly("--ablate batch,event vmlinuz", "--ablate", "'event'");
+	parse_badly("--dump-acpi d --transport mmio-cmdline vmlinuz", "--dump-acpi", "no ACPI");
+	parse_badly("--transport mmio-cmdline --dump-acpi d vmlinuz", "--dump-acpi", "no ACPI");
 	parse_badly("--disk a,rw vmlinuz", "--disk", "'rw'");
 	parse_badly("--net user vmlinuz", "--net", "'user'");
 }
