@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -44,6 +45,27 @@ static void put(struct iovec line)
 		return;
 }
 
+/* What does not fit is cut out of the middle, some file's name: who speaks is at the
+ * beginning, and why at the end. Without memory, it is the end that is lost. */
+static void format_text(char *text, size_t room, const char *format, va_list args)
+{
+	va_list again;
+	size_t half = room / 2, rest = room - half - sizeof(" ... ");
+	int error = errno, len; /* %m may ask for it a second time */
+	char *whole;
+
+	va_copy(again, args);
+	len = vsnprintf(text, room, format, args);
+	whole = len < (int)room ? NULL : malloc((size_t)len + 1);
+	if (whole) {
+		errno = error;
+		vsnprintf(whole, (size_t)len + 1, format, again);
+		snprintf(text + half, room - half, " ... %s", whole + len - rest);
+		free(whole);
+	}
+	va_end(again);
+}
+
 static void log_line(const char *prefix, const char *format, va_list args)
 {
 	const char *end = atomic_load_explicit(&raw_terminal, memory_order_relaxed) ? "\r\n" : "\n";
@@ -51,7 +73,7 @@ static void log_line(const char *prefix, const char *format, va_list args)
 	size_t room = sizeof(line) - sizeof("\r\n"), used;
 
 	used = (size_t)snprintf(line, room, "lodge: %s", prefix);
-	vsnprintf(line + used, room - used, format, args);
+	format_text(line + used, room - used, format, args);
 
 	/* A file name may hold anything; a line of ours stays one line. */
 	for (char *c = line; *c; c++)

@@ -147,6 +147,8 @@ static void refuse_kernel(const char *name, const char *part)
 
 static void files_that_are_no_kernels(void **state)
 {
+	char name[10000];
+
 	(void)state;
 	refuse_kernel(unit_path("absent"), "No such file");
 	refuse_kernel(unit_path(""), "regular file");
@@ -158,6 +160,14 @@ static void files_that_are_no_kernels(void **state)
 	refuse_kernel(unit_file("kernel", "\177EL", 3), "neither");
 	/* What a file is called stays within the line that names it. */
 	refuse_kernel("/no/\n\033[2Jsuch", "/no/??[2Jsuch");
+	/* However long it is, the line says what it is about and why. */
+	for (size_t len = 900; len < sizeof(name); len += len < 1100 ? 1 : 1000) {
+		memset(name, 'x', len);
+		name[len] = '\0';
+		refuse_kernel(name, "lodge: xxxx");
+		assert_contains(said, "xxxx: cannot open the kernel: File name too long\n");
+		assert_true(strlen(said) < 1024);
+	}
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
