@@ -11,7 +11,7 @@
 int privileges_gain_none(void);
 
 /*
- * Become "NAME" or "NAME:GROUP", on all threads and for good: user and group
+ * Become "NAME" or "NAME:GROUP", names or numbers, on all threads and for good: user and group
  * ids, no supplementary groups, no capabilities. Only root can. Main, when
  * everything is open. Prints the reason; 0 or -1.
  */

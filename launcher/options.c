@@ -183,6 +183,12 @@ static int take_sandbox(struct options *options, const char *value)
 
 static int take_user(struct options *options, const char *value)
 {
+	const char *colon = strchrnul(value, ':');
+
+	if (colon == value || strcmp(colon, ":") == 0) {
+		log_error("--user: '%s' is neither NAME nor NAME:GROUP", value);
+		return -1;
+	}
 	options->user = value;
 	return 0;
 }
@@ -214,8 +220,8 @@ static const struct own_option own_options[] = {
 	  take_stats },
 	{ "ablate", 0, "NAME[,NAME]...", "leave an idea out, to measure it (see docs/network.md)",
 	  take_ablate },
-	{ "user", 0, "NAME[:GROUP]", "become this user once all files are open (as root)",
-	  take_user },
+	{ "user", 0, "NAME[:GROUP]",
+	  "become this user (name or id) once all files are open (as root)", take_user },
 	{ "sandbox", 0, "on|off", "filter system calls while the guest runs (default on)",
 	  take_sandbox },
 	{ "dump-guest-memory", 0, NULL, "let core dumps of lodge hold the guest's memory",

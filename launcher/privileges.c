@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -18,7 +21,7 @@
 #include "log.h"
 #include "privileges.h"
 
-#define NAME_SIZE 256
+#define ID_NONE UINT32_MAX
 
 int privileges_gain_none(void)
 {
@@ -28,32 +31,67 @@ int privileges_gain_none(void)
 	return -1;
 }
 
-/* Who is meant: a name, and a group, which without a name of its own is the user's first. */
+/* An id by its number, where there is no such name: as chown(1) has it. */
+static bool parse_id(const char *text, uint32_t *id)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	/* The last number is none: to setresuid(2) it means no change. */
+	if (*text < '0' || *text > '9' || *end || number >= ID_NONE)
+		return false;
+	*id = (uint32_t)number;
+	return true;
+}
+
+static int find_user(const char *name, uid_t *uid, gid_t *gid)
+{
+	const struct passwd *passwd = getpwnam(name);
+
+	*uid = ID_NONE;
+	if (!passwd && parse_id(name, uid))
+		passwd = getpwuid(*uid);
+	if (passwd)
+		*uid = passwd->pw_uid;
+	*gid = passwd ? passwd->pw_gid : ID_NONE;
+	if (*uid != ID_NONE)
+		return 0;
+	log_error("--user: there is no user '%s'", name);
+	return -1;
+}
+
+static int find_group(const char *name, gid_t *gid)
+{
+	const struct group *group = getgrnam(name);
+
+	if (group)
+		*gid = group->gr_gid;
+	if (group || parse_id(name, gid))
+		return 0;
+	log_error("--user: there is no group '%s'", name);
+	return -1;
+}
+
+/* Who is meant: a user, and a group, which without a name of its own is the user's first. */
 static int find(const char *user, uid_t *uid, gid_t *gid)
 {
 	const char *colon = strchrnul(user, ':');
-	char name[NAME_SIZE] = "";
-	const struct passwd *passwd;
-	const struct group *group;
+	char *name = strndup(user, (size_t)(colon - user));
+	int ret;
 
-	if ((size_t)(colon - user) < sizeof(name))
-		memcpy(name, user, (size_t)(colon - user));
-	passwd = getpwnam(name);
-	if (!passwd) {
-		log_error("--user: there is no user '%s'", name);
+	if (!name) {
+		log_error("--user: %m");
 		return -1;
 	}
-	*uid = passwd->pw_uid;
-	*gid = passwd->pw_gid;
-	if (*colon == '\0')
-		return 0;
-	group = getgrnam(colon + 1);
-	if (!group) {
-		log_error("--user: there is no group '%s'", colon + 1);
+	ret = find_user(name, uid, gid);
+	free(name);
+	if (ret == 0 && *colon)
+		ret = find_group(colon + 1, gid);
+	if (ret == 0 && *gid == ID_NONE) {
+		log_error("--user: '%s' is in no group here; name one: %s:GROUP", user, user);
 		return -1;
 	}
-	*gid = group->gr_gid;
-	return 0;
+	return ret;
 }
 
 int privileges_drop(const char *user)

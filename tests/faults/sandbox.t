@@ -108,6 +108,17 @@ start --user nobody:daemon "${run[@]}" </dev/null
 is "$(field Gid)" "$daemon	$daemon	$daemon	$daemon" "--user nobody:daemon: the group named"
 kill $pid
 finish
+# by_number USER UID GID: as numbers; where none of them has a name, the group must be given.
+by_number() {
+	start --user "$1" "${run[@]}" </dev/null
+	is "$(field Uid)" "$2	$2	$2	$2" "--user $1: the user's id"
+	is "$(field Gid)" "$3	$3	$3	$3" "--user $1: and the group's"
+	kill $pid
+	finish
+}
+by_number "$uid" "$uid" "$gid"
+by_number "nobody:$daemon" "$uid" "$daemon"
+by_number 4000000000:4000000001 4000000000 4000000001
 chmod 600 "$T/image"
 guest "--user, with a disk only root can open" --user nobody -d "$T/image" "$guests/block.elf" \
 	capacity=2048 cksum="$(cksum <"$T/image" | cut -d' ' -f1)"
@@ -124,6 +135,12 @@ refused() {
 as=()
 refused "--user, unknown" "no user 'nemo'" --user nemo
 refused "--user, unknown group" "no group 'nemo'" --user nobody:nemo
+refused "--user, a number without a group" "'4000000000' is in no group here; name one" --user 4000000000
+refused "--user, a number that means no change" "no user '4294967295'" --user 4294967295:1
+refused "--user, a group that means no change" "no group '4294967295'" --user nobody:4294967295
+refused "--user 0" "root, which gives up nothing" --user 0
+long=$(printf 'x%.0s' {1..300})
+refused "--user, a long name" "no user '$long'" --user "$long"
 refused "--user root" "root, which gives up nothing" --user root
 
 # --- Somebody else from the start: /dev/kvm and a tap that was passed on will do ---

@@ -256,6 +256,10 @@ static void wrong_values(void **state)
 	parse_badly("--ablate batch,event vmlinuz", "--ablate", "'event'");
 	parse_badly("--dump-acpi d --transport mmio-cmdline vmlinuz", "--dump-acpi", "no ACPI");
 	parse_badly("--transport mmio-cmdline --dump-acpi d vmlinuz", "--dump-acpi", "no ACPI");
+	parse_badly("--user '' vmlinuz", "--user", "''");
+	parse_badly("--user : vmlinuz", "--user", "':'");
+	parse_badly("--user :daemon vmlinuz", "--user", "':daemon'");
+	parse_badly("--user nobody: vmlinuz", "--user", "'nobody:'");
 	parse_badly("--disk a,rw vmlinuz", "--disk", "'rw'");
 	parse_badly("--net user vmlinuz", "--net", "'user'");
 }
