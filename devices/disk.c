@@ -115,9 +115,9 @@ static int measure(struct disk *disk, const char *file)
 		return -1;
 	}
 	if (disk->size < SECTOR) {
-		log_error("--disk: %s: empty; make it as large as the disk should be, for example "
+		log_error("--disk: %s: %s; make it as large as the disk should be, for example "
 			  "with truncate -s 1G",
-			  file);
+			  file, disk->size ? "smaller than a sector of 512 bytes" : "empty");
 		return -1;
 	}
 	if (disk->size % SECTOR)

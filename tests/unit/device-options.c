@@ -290,6 +290,7 @@ static void files_that_are_no_disks(void **state)
 	assert_one_line_with(said, "empty");
 	assert_int_equal(open_disk(&disk, unit_file("disk", bytes, 511), false, &said), -1);
 	assert_one_line_with(said, "--disk");
+	assert_contains(said, "smaller than a sector of 512 bytes");
 	assert_int_equal(open_disk(&disk, unit_path("absent"), false, &said), -1);
 	assert_one_line_with(said, "No such file");
 	assert_int_equal(open_disk(&disk, "/dev/null", false, &said), -1);
