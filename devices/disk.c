@@ -142,6 +142,19 @@ static void adjust_for_direct(struct disk *disk)
 	disk->memory_align = direct_memory_align(disk->fd, disk->block_size);
 }
 
+/* Is the file open already, as another disk of ours? Those were opened before this one. */
+static bool is_ours(int image)
+{
+	struct stat wanted, st;
+
+	if (fstat(image, &wanted) < 0)
+		return false;
+	for (int fd = STDERR_FILENO + 1; fd < image; fd++)
+		if (fstat(fd, &st) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
+			return true;
+	return false;
+}
+
 /*
  * Two writers would ruin a file system, and one a reader's. So an image has
  * one writer or any number of readers, lodges or whoever else locks: QEMU
@@ -158,9 +171,14 @@ static int lock(const struct disk *disk, const char *file)
 		log_warning("--disk: %s: cannot lock it against other users: %m", file);
 		return 0;
 	}
-	log_error("--disk: %s: in use by somebody who %s; end that one%s", file,
-		  disk->read_only ? "writes to it" : "has locked it, perhaps another lodge",
-		  disk->read_only ? "" : ", or share it: all of them read-only (ro)");
+	if (is_ours(disk->fd))
+		log_error("--disk: %s: given twice; two disks can share it only if both are "
+			  "read-only (ro)",
+			  file);
+	else
+		log_error("--disk: %s: in use by somebody who %s; end that one%s", file,
+			  disk->read_only ? "writes to it" : "has locked it, perhaps another lodge",
+			  disk->read_only ? "" : ", or share it: all of them read-only (ro)");
 	return -1;
 }
 

@@ -81,7 +81,8 @@ fi
 
 # --- Somebody else's ---
 truncate -s 1M "$T/image" "$T/other"
-# second NAME STATUS ARGS...: while the first one runs.
+# second NAME STATUS ARGS...: while the first one runs; refused for this $reason.
+reason="in use"
 second() {
 	local name=$1 want=$2
 	shift 2
@@ -90,7 +91,7 @@ second() {
 	if [ "$want" = 0 ]; then
 		is "$(<"$T/err2")" "" "$name: nothing to say"
 	else
-		like "$(<"$T/err2")" "^lodge: --disk: $T/image: in use" "$name: one line says so"
+		like "$(<"$T/err2")" "^lodge: --disk: $T/(image|link): $reason" "$name: one line says so"
 		is "$(<"$T/out2")" "" "$name: no guest"
 	fi
 }
@@ -105,7 +106,12 @@ orders -d "$T/image,ro"
 second "a second reader" 0 -d "$T/image,ro"
 second "a writer beside a reader" 1 -d "$T/image"
 dismiss "a second reader"
+ln -s image "$T/link"
+reason="given twice; two disks can share it only if both are read-only"
 second "one image twice" 1 -d "$T/image" -d "$T/image"
+second "one image twice, by two names" 1 -d "$T/image" -d "$T/link"
+second "one image twice, to write and to read" 1 -d "$T/image" -d "$T/other" -d "$T/link,ro"
+second "one image twice, to read and to write" 1 -d "$T/image,ro,direct" -d "$T/link"
 second "one image twice, to read" 0 -d "$T/image,ro" -d "$T/image,ro"
 start -d "$T/image" "$guests/ending.elf" end=wait </dev/null
 kill -KILL $pid
