@@ -61,10 +61,16 @@ static int load_segment(const struct boot_file *file, const struct memory *memor
 
 	if (segment->p_memsz == 0)
 		return 0;
+	if (segment->p_paddr < LAYOUT_HIGH_RAM) {
+		log_error("%s: not a kernel: its segment %u belongs to 0x%llx, and kernels begin "
+			  "at 1 MiB",
+			  file->name, index, (unsigned long long)segment->p_paddr);
+		return -1;
+	}
 	to = memory_at(memory, segment->p_paddr, segment->p_memsz);
-	if (!to || segment->p_paddr < LAYOUT_HIGH_RAM) {
-		log_error("%s: segment %u (0x%llx bytes at 0x%llx) is not in the guest's memory "
-			  "above 1 MiB; give it more with -m",
+	if (!to) {
+		log_error("%s: segment %u (0x%llx bytes at 0x%llx) is not in the guest's memory; "
+			  "give it more with -m",
 			  file->name, index, (unsigned long long)segment->p_memsz,
 			  (unsigned long long)segment->p_paddr);
 		return -1;

@@ -72,6 +72,7 @@ perl -e '
 refused ".*$T/huge.*" "kernel larger than memory" "$T/huge"
 refused ".*$T/short: .*truncated" "truncated ELF kernel" "$T/short"
 refused ".*$T/short.bzImage: .*" "truncated bzImage" "$T/short.bzImage"
+refused "/bin/true: not a kernel: " "a program as the kernel" /bin/true
 refused "$T/empty: the kernel is empty" "empty kernel" "$T/empty"
 refused "$T/large: the initrd .*give the guest more memory" "initrd larger than memory" -m 64M -i "$T/large" "$k"
 refused "$T/empty: the initrd is empty" "empty initrd" -i "$T/empty" "$k"
