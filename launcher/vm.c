@@ -53,6 +53,10 @@ static int check_capabilities(int kvm_fd)
 	};
 	int version = ioctl(kvm_fd, KVM_GET_API_VERSION, 0);
 
+	if (version < 0) {
+		log_error("/dev/kvm: it is not a KVM: %m");
+		return -1;
+	}
 	if (version != KVM_API_VERSION) {
 		log_error("/dev/kvm: API version %d, need %d", version, KVM_API_VERSION);
 		return -1;

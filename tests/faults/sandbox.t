@@ -186,5 +186,7 @@ umount /dev/kvm
 mount -t tmpfs -o mode=755 tmpfs /dev
 mknod -m 666 /dev/null c 1 3
 refused "no /dev/kvm" "^lodge: /dev/kvm: No such file.*load kvm_intel or kvm_amd"
+mknod -m 666 /dev/kvm c 1 3
+refused "another device for /dev/kvm" "^lodge: /dev/kvm: it is not a KVM: Inappropriate ioctl for device\$"
 umount /dev "$T/dev"
 plan
