@@ -17,9 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -164,25 +163,28 @@ static int fill(scmp_filter_ctx context, enum sandbox_kind kind)
 	return ret;
 }
 
-/* libseccomp writes a filter into a file; into memory comes with a later version. */
+/*
+ * libseccomp writes a filter into a file; into memory comes with a later version.
+ * A socket of packets is no file with a limit of its size (RLIMIT_FSIZE), and whoever
+ * reads gets the whole filter or nothing.
+ */
 static int compile(scmp_filter_ctx context, struct sock_fprog *filter)
 {
-	int fd = memfd_create("filter", MFD_CLOEXEC), ret;
-	struct stat st;
+	int fds[2], ret;
+	ssize_t size;
 
-	if (fd < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
-	ret = seccomp_export_bpf(context, fd);
-	if (ret == 0 && fstat(fd, &st) < 0)
-		ret = -errno;
+	ret = seccomp_export_bpf(context, fds[0]);
+	close(fds[0]);
 	if (ret == 0) {
-		filter->len = (unsigned short)((size_t)st.st_size / sizeof(*filter->filter));
-		filter->filter = malloc((size_t)st.st_size);
-		if (!filter->filter ||
-		    pread(fd, filter->filter, (size_t)st.st_size, 0) != st.st_size)
+		size = recv(fds[1], NULL, 0, MSG_PEEK | MSG_TRUNC);
+		filter->len = (unsigned short)((size_t)size / sizeof(*filter->filter));
+		filter->filter = size > 0 ? malloc((size_t)size) : NULL;
+		if (!filter->filter || read(fds[1], filter->filter, (size_t)size) != size)
 			ret = -ENOMEM;
 	}
-	close(fd);
+	close(fds[1]);
 	return ret;
 }
 

@@ -43,6 +43,8 @@ sweep() {
 }
 sweep "file descriptors" --nofile 4 80 1
 sweep "address space" --as 8000000 700000000 8000000
+under --fsize 0
+is "$status/$(<"$T/err")" 0/ "no file may grow: it runs, having written into none"
 
 # refused REGEX NAME ARGS...
 refused() {
