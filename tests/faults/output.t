@@ -73,4 +73,10 @@ for ((i = 0; i < 10; i++)); do
 done
 is $deaf 0 "two share standard input: both end when they are told to"
 exec 9>&-
+
+for option in --help --version; do
+	timeout "$LIMIT" "$LODGE" $option >/dev/full 2>"$T/err"
+	is "$?/$(<"$T/err")" "1/lodge: cannot write to standard output: No space left on device" \
+		"$option onto a full disk: one line says so"
+done
 plan
