@@ -120,7 +120,8 @@ start() {
 	local line
 	rm -f "$T/pipe"
 	mkfifo "$T/pipe"
-	"$LODGE" "$@" <&0 >"$T/pipe" 2>"$T/err" 7>&- &
+	# A shell has its background jobs ignore these two, and lodge would leave it so.
+	env --default-signal=INT,QUIT "$LODGE" "$@" <&0 >"$T/pipe" 2>"$T/err" 7>&- &
 	pid=$!
 	exec 8<"$T/pipe"
 	: >"$T/out"
