@@ -104,9 +104,10 @@ guest_start() {
 	done
 	rm -f "$scratch/pid"
 	mkfifo "$scratch/pid"
-	# The shell in between tells the pid that lodge will have, and becomes it.
+	# The shell in between tells the pid that lodge will have, and becomes it. We have
+	# our background jobs ignore two signals, and lodge would leave it so.
 	# shellcheck disable=SC2016
-	timeout -k 5 "$guest_bound" sh -c 'echo $$ >"$0"; exec "$LODGE" "$@"' \
+	timeout -k 5 "$guest_bound" env --default-signal=INT,QUIT sh -c 'echo $$ >"$0"; exec "$LODGE" "$@"' \
 		"$scratch/pid" "${options[@]}" "$kernel" quiet "${@:2}" \
 		<"${guest_input:-/dev/null}" >"$output" 2>"$errors" &
 	guest=$!
