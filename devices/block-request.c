@@ -7,6 +7,10 @@
  * particular order. A request ends with its status byte and its chain given
  * back; the loop publishes after the batch.
  *
+ * However long a request is, the kernel is asked for a piece of it at a time:
+ * what it has begun it does to the end, and a reset has to wait for that. The
+ * rest of a request whose queue stops is not done.
+ *
  * A completed FLUSH means fdatasync() has returned. A driver that did not
  * take the FLUSH feature has no way to ask, so each of its writes is synced.
  *
@@ -21,6 +25,13 @@
 #include "block.h"
 #include "log.h"
 
+/*
+ * Pieces, in bytes. What is read or written: no less than Linux asks for at once
+ * (1280 KiB, unless told otherwise). What is discarded or zeroed: a file system does
+ * that in no time, but for some disks the kernel has to write the zeroes.
+ */
+#define PIECE           (2u << 20)
+#define RANGE_PIECE     (16u << 20)
 #define ZEROES          (64u << 10) /* bytes of zeroes at hand */
 #define ERRORS_REPORTED 10
 
@@ -63,6 +74,28 @@ static void report_error(const struct request *request, int error)
 						       : "");
 }
 
+/* In a completion: all of it is done, or failed for this reason. */
+static void end_request(struct request *request, int error)
+{
+	struct block *block = request->block;
+
+	if (error)
+		report_error(request, error);
+	block_finish(request, error ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+	if (block->free_count == 1)
+		block_resume(block);
+}
+
+/* In a completion: the next step, unless the queue has stopped meanwhile. Then nothing
+ * is published any more, and somebody waits for us: the request is just over. */
+static void go_on(struct request *request, void (*next)(struct request *request))
+{
+	if (request->block->device.queues[0].running)
+		next(request);
+	else
+		block_finish(request, VIRTIO_BLK_S_IOERR);
+}
+
 /* --- Reading and writing --- */
 
 /* Account for `len` bytes moved; true when the request is complete. */
@@ -70,19 +103,19 @@ static bool advance(struct request *request, uint64_t len)
 {
 	request->offset += len;
 	request->remaining -= len;
-	if (!request->zeroing)
+	if (!request->is_range)
 		iov_skip(&request->iov, &request->iov_count, len);
 	return request->remaining == 0;
 }
 
-/* Point the buffers at zeroes, for as much of the rest as they can cover. */
+/* Point the buffers at zeroes, for a piece of the rest. */
 static void aim_at_zeroes(struct request *request)
 {
-	uint64_t rest = request->remaining;
+	uint64_t rest = request->remaining < PIECE ? request->remaining : PIECE;
 
 	request->iov = request->buffers;
 	request->iov_count = 0;
-	while (rest > 0 && request->iov_count < VIRTQUEUE_CHAIN_MAX) {
+	while (rest > 0) {
 		size_t len = rest < ZEROES ? (size_t)rest : ZEROES;
 
 		request->buffers[request->iov_count++] =
@@ -91,65 +124,81 @@ static void aim_at_zeroes(struct request *request)
 	}
 }
 
+/* How many buffers make the next piece. The last one is cut to fit, until end_piece(). */
+static unsigned begin_piece(struct request *request)
+{
+	unsigned count = 0;
+	size_t len = 0;
+
+	while (count < request->iov_count && len < PIECE)
+		len += request->iov[count++].iov_len;
+	request->last = &request->iov[count - 1];
+	request->cut = len > PIECE ? len - PIECE : 0;
+	request->last->iov_len -= request->cut;
+	return count;
+}
+
+static void end_piece(struct request *request)
+{
+	request->last->iov_len += request->cut;
+}
+
 static void submit(struct request *request)
 {
 	struct block *block = request->block;
+	unsigned count;
 
 	block->in_flight++;
-	if (request->zeroing)
+	if (request->is_range)
 		aim_at_zeroes(request);
+	count = begin_piece(request);
 	if (request->type == VIRTIO_BLK_T_IN)
 		loop_readv(virtio_loop(&block->device.queues[0]), &request->op, request->fd,
-			   request->iov, request->iov_count, request->offset, 0);
+			   request->iov, count, request->offset, 0);
 	else
 		loop_writev(virtio_loop(&block->device.queues[0]), &request->op, request->fd,
-			    request->iov, request->iov_count, request->offset, block->write_flags);
+			    request->iov, count, request->offset, block->write_flags);
 }
 
-/* Do at once what needs no waiting; true if that was all of it. */
+/* Do at once what needs no waiting, a piece at most; true if that was all of it. */
 static bool try_at_once(struct request *request)
 {
 	struct block *block = request->block;
 	bool reading = request->type == VIRTIO_BLK_T_IN;
 	bool *may_wait = reading ? &block->read_may_wait : &block->write_may_wait;
+	unsigned count;
 	ssize_t len;
 
 	if (*may_wait)
 		return false;
+	count = begin_piece(request);
 	if (reading)
-		len = preadv2(request->fd, request->iov, (int)request->iov_count,
-			      (off_t)request->offset, RWF_NOWAIT);
+		len = preadv2(request->fd, request->iov, (int)count, (off_t)request->offset,
+			      RWF_NOWAIT);
 	else
-		len = pwritev2(request->fd, request->iov, (int)request->iov_count,
-			       (off_t)request->offset, RWF_NOWAIT);
+		len = pwritev2(request->fd, request->iov, (int)count, (off_t)request->offset,
+			       RWF_NOWAIT);
+	end_piece(request);
 	if (len < 0 && errno == EOPNOTSUPP)
 		*may_wait = true;
-	return len > 0 && advance(request, (uint64_t)len);
+	if (len <= 0)
+		return false;
+	block->copied += (uint64_t)len;
+	return advance(request, (uint64_t)len);
 }
 
 static void transfer_done(struct loop_op *op, int result)
 {
 	struct request *request = loop_op_owner(op, struct request, op);
-	struct block *block = request->block;
 
-	block->in_flight--;
-	if (result == -EAGAIN || result == -EINTR) {
-		submit(request);
-		return;
-	}
-	if (result > 0 && !advance(request, (uint64_t)result)) {
-		submit(request);
-		return;
-	}
-	if (result <= 0) {
-		/* Nothing read means the file ends here: it became shorter. */
-		report_error(request, result < 0 ? -result : ENODATA);
-		block_finish(request, VIRTIO_BLK_S_IOERR);
-	} else {
-		block_finish(request, VIRTIO_BLK_S_OK);
-	}
-	if (block->free_count == 1)
-		block_resume(block);
+	request->block->in_flight--;
+	end_piece(request);
+	if (result > 0 && advance(request, (uint64_t)result))
+		end_request(request, 0);
+	else if (result > 0 || result == -EAGAIN || result == -EINTR)
+		go_on(request, submit);
+	else /* Nothing read means the file ends here: it became shorter. */
+		end_request(request, result < 0 ? -result : ENODATA);
 }
 
 /* O_DIRECT takes only aligned buffers. Others go through the page cache. */
@@ -197,26 +246,36 @@ static void start_transfer(struct request *request, uint64_t sector)
 
 /* --- Flush, discard, write zeroes --- */
 
+static void submit_range(struct request *request)
+{
+	struct block *block = request->block;
+	/* Where one ends the next begins, and no block of the file is in both. */
+	uint64_t len = RANGE_PIECE - request->offset % RANGE_PIECE;
+
+	request->piece = len < request->remaining ? len : request->remaining;
+	block->in_flight++;
+	loop_fallocate(virtio_loop(&block->device.queues[0]), &request->op, request->fd,
+		       request->mode, request->offset, request->piece);
+}
+
 static void range_done(struct loop_op *op, int result)
 {
 	struct request *request = loop_op_owner(op, struct request, op);
-	struct block *block = request->block;
 
-	block->in_flight--;
+	request->block->in_flight--;
 	if (result == -EOPNOTSUPP && request->type == VIRTIO_BLK_T_WRITE_ZEROES) {
-		request->zeroing = true;
 		request->op.done = transfer_done;
-		submit(request);
-		return;
+		go_on(request, submit);
+	} else if (result == -EOPNOTSUPP) {
+		/* A discard is advice: a file that cannot follow it has lost nothing. */
+		end_request(request, 0);
+	} else if (result < 0) {
+		end_request(request, -result);
+	} else if (advance(request, request->piece)) {
+		end_request(request, 0);
+	} else {
+		go_on(request, submit_range);
 	}
-	/* A discard is advice: a file that cannot follow it has lost nothing. */
-	if (result == -EOPNOTSUPP && request->type == VIRTIO_BLK_T_DISCARD)
-		result = 0;
-	if (result < 0)
-		report_error(request, -result);
-	block_finish(request, result < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
-	if (block->free_count == 1)
-		block_resume(block);
 }
 
 static void start_range(struct request *request)
@@ -226,7 +285,6 @@ static void start_range(struct request *request)
 	uint32_t allowed =
 		request->type == VIRTIO_BLK_T_WRITE_ZEROES ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0;
 	uint64_t sector, len;
-	int mode;
 
 	if (request->remaining != sizeof(range) || block->disk.read_only) {
 		block_finish(request, VIRTIO_BLK_S_IOERR); /* one range: max_*_seg says so */
@@ -248,27 +306,34 @@ static void start_range(struct request *request)
 		block_finish(request, VIRTIO_BLK_S_OK);
 		return;
 	}
-	mode = FALLOC_FL_KEEP_SIZE;
-	mode |= request->type == VIRTIO_BLK_T_DISCARD ||
-				(le32toh(range.flags) & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP)
-			? FALLOC_FL_PUNCH_HOLE
-			: FALLOC_FL_ZERO_RANGE;
+	request->mode = FALLOC_FL_KEEP_SIZE;
+	request->mode |= request->type == VIRTIO_BLK_T_DISCARD ||
+					 (le32toh(range.flags) & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP)
+				 ? FALLOC_FL_PUNCH_HOLE
+				 : FALLOC_FL_ZERO_RANGE;
 	request->offset = sector * BLOCK_SECTOR;
 	request->remaining = len;
+	request->is_range = true;
 	/* Zeroes that fallocate() cannot make are written, and not by O_DIRECT. */
 	if (block->disk.buffered_fd >= 0)
 		request->fd = block->disk.buffered_fd;
 	request->op.done = range_done;
-	block->in_flight++;
-	loop_fallocate(virtio_loop(&block->device.queues[0]), &request->op, request->fd, mode,
-		       request->offset, len);
+	submit_range(request);
+}
+
+static void flush_done(struct loop_op *op, int result)
+{
+	struct request *request = loop_op_owner(op, struct request, op);
+
+	request->block->in_flight--;
+	end_request(request, result < 0 ? -result : 0);
 }
 
 static void start_flush(struct request *request)
 {
 	struct block *block = request->block;
 
-	request->op.done = range_done;
+	request->op.done = flush_done;
 	block->in_flight++;
 	loop_fdatasync(virtio_loop(&block->device.queues[0]), &request->op, request->fd);
 }

@@ -16,7 +16,8 @@
 #include "device.h"
 
 #define SEGMENTS_MAX (VIRTQUEUE_CHAIN_MAX - 2) /* besides header and status */
-#define ROUND_MAX    64                        /* chains before the loop gets its turn */
+#define ROUND_MAX    64                        /* chains before the loop gets its turn, */
+#define ROUND_BYTES  (8u << 20)                /* or bytes copied at once */
 
 /* The configuration up to what we offer: newer headers describe more (5.2.4). */
 #define CONFIG_SIZE (offsetof(struct virtio_blk_config, write_zeroes_may_unmap) + 4)
@@ -76,7 +77,7 @@ static bool take_request(struct block *block)
 	block->free_count--;
 	request->block = block;
 	request->fd = block->disk.fd;
-	request->zeroing = false;
+	request->is_range = false;
 	block_start_request(request, sector);
 	return true;
 }
@@ -85,15 +86,16 @@ static void serve(struct virtio_device *device, unsigned index)
 {
 	struct block *block = of(device);
 	struct virtio_queue *queue = &device->queues[index];
+	uint64_t enough = block->copied + ROUND_BYTES;
 	unsigned round = 0;
 
 	if (block->again.busy)
 		return;
 	virtio_ignore_kicks(queue);
 	do {
-		while (round < ROUND_MAX && take_request(block))
+		while (round < ROUND_MAX && block->copied < enough && take_request(block))
 			round++;
-		if (round == ROUND_MAX) {
+		if (round == ROUND_MAX || block->copied >= enough) {
 			loop_again(virtio_loop(queue), &block->again);
 			return;
 		}

@@ -31,7 +31,13 @@ struct request {
 	unsigned iov_count;
 	uint64_t offset;    /* in the file, bytes */
 	uint64_t remaining; /* bytes */
-	bool zeroing;       /* write zeroes by hand, the file system cannot */
+	bool is_range;      /* these bytes are in no buffer: to be discarded, or zeroes */
+	int mode;           /* of a range: what fallocate() is to do */
+
+	/* What of it the kernel has been asked for. */
+	struct iovec *last; /* the last buffer of it, */
+	size_t cut;         /* which is that much shorter than the driver's, meanwhile */
+	uint64_t piece;     /* bytes of a range */
 
 	struct iovec buffers[VIRTQUEUE_CHAIN_MAX];
 };
@@ -48,6 +54,7 @@ struct block {
 		free[BLOCK_REQUESTS]; /* a stack of indices, so that the same ones are used again */
 	unsigned free_count;
 	unsigned in_flight;
+	uint64_t copied; /* bytes, at once, in all: for serve(), which must not go on for ever */
 	unsigned errors; /* that were reported */
 	struct loop_op again;
 };
