@@ -12,7 +12,8 @@
  * rest of a request whose queue stops is not done.
  *
  * A completed FLUSH means fdatasync() has returned. A driver that did not
- * take the FLUSH feature has no way to ask, so each of its writes is synced.
+ * take the FLUSH feature has no way to ask, so each of its writes is synced,
+ * and so is whatever it discards or zeroes.
  *
  * Source: virtio 1.2, 5.2.6.
  */
@@ -74,7 +75,7 @@ static void report_error(const struct request *request, int error)
 						       : "");
 }
 
-/* In a completion: all of it is done, or failed for this reason. */
+/* In a completion: it is over, done or failed for this reason. */
 static void end_request(struct request *request, int error)
 {
 	struct block *block = request->block;
@@ -94,6 +95,35 @@ static void go_on(struct request *request, void (*next)(struct request *request)
 		next(request);
 	else
 		block_finish(request, VIRTIO_BLK_S_IOERR);
+}
+
+/* --- Flush --- */
+
+static void flush_done(struct loop_op *op, int result)
+{
+	struct request *request = loop_op_owner(op, struct request, op);
+
+	request->block->in_flight--;
+	end_request(request, result < 0 ? -result : 0);
+}
+
+static void start_flush(struct request *request)
+{
+	struct block *block = request->block;
+
+	request->op.done = flush_done;
+	block->in_flight++;
+	loop_fdatasync(virtio_loop(&block->device.queues[0]), &request->op, request->fd);
+}
+
+/* In a completion: all of it is done. A driver that cannot flush hears of a range when
+ * that is safe; its writes are (RWF_DSYNC). */
+static void complete_request(struct request *request)
+{
+	if (request->is_range && request->block->write_flags)
+		go_on(request, start_flush);
+	else
+		end_request(request, 0);
 }
 
 /* --- Reading and writing --- */
@@ -194,7 +224,7 @@ static void transfer_done(struct loop_op *op, int result)
 	request->block->in_flight--;
 	end_piece(request);
 	if (result > 0 && advance(request, (uint64_t)result))
-		end_request(request, 0);
+		complete_request(request);
 	else if (result > 0 || result == -EAGAIN || result == -EINTR)
 		go_on(request, submit);
 	else /* Nothing read means the file ends here: it became shorter. */
@@ -244,7 +274,7 @@ static void start_transfer(struct request *request, uint64_t sector)
 		submit(request);
 }
 
-/* --- Flush, discard, write zeroes --- */
+/* --- Discard, write zeroes --- */
 
 static void submit_range(struct request *request)
 {
@@ -272,7 +302,7 @@ static void range_done(struct loop_op *op, int result)
 	} else if (result < 0) {
 		end_request(request, -result);
 	} else if (advance(request, request->piece)) {
-		end_request(request, 0);
+		complete_request(request);
 	} else {
 		go_on(request, submit_range);
 	}
@@ -319,23 +349,6 @@ static void start_range(struct request *request)
 		request->fd = block->disk.buffered_fd;
 	request->op.done = range_done;
 	submit_range(request);
-}
-
-static void flush_done(struct loop_op *op, int result)
-{
-	struct request *request = loop_op_owner(op, struct request, op);
-
-	request->block->in_flight--;
-	end_request(request, result < 0 ? -result : 0);
-}
-
-static void start_flush(struct request *request)
-{
-	struct block *block = request->block;
-
-	request->op.done = flush_done;
-	block->in_flight++;
-	loop_fdatasync(virtio_loop(&block->device.queues[0]), &request->op, request->fd);
 }
 
 static void answer_id(struct request *request)

@@ -307,6 +307,52 @@ static void discard_is_advice(void **state)
 	assert_over(t, VIRTIO_BLK_S_IOERR);
 }
 
+/* --- A driver that cannot flush --- */
+
+/* It is answered when what it asked for is safe, and told if that cannot be. */
+static void ranges_are_synced(void **state)
+{
+	struct fixture *t = *state;
+	static const uint32_t types[] = { VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES };
+	const struct io_uring_sqe *sqe;
+
+	t->block.write_flags = RWF_DSYNC;
+	for (unsigned i = 0; i < 2 * COUNT_OF(types); i++) {
+		t->block.free_count = 0;
+		start_range(t, types[i / 2], 0, 8);
+		assert_non_null(next_op(t));
+		complete(t, 0);
+		assert_non_null(sqe = next_op(t));
+		assert_int_equal(sqe->opcode, IORING_OP_FSYNC);
+		assert_int_equal(t->status, NO_ANSWER);
+		if (i % 2)
+			complete_badly(t, -EIO, "block0: cannot discard or write zeroes");
+		else
+			complete(t, 0);
+		assert_over(t, i % 2 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+	}
+}
+
+static void zeroes_by_hand_are_synced(void **state)
+{
+	struct fixture *t = *state;
+	const struct io_uring_sqe *sqe;
+
+	t->block.write_flags = RWF_DSYNC;
+	start_range(t, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8);
+	assert_non_null(next_op(t));
+	complete(t, -EOPNOTSUPP);
+	assert_non_null(sqe = next_op(t));
+	assert_int_equal(sqe->opcode, IORING_OP_WRITEV);
+	assert_int_equal(sqe->rw_flags, RWF_DSYNC);
+	complete(t, 4096);
+	/* Before it came to that, fallocate() may have done a part. */
+	assert_non_null(sqe = next_op(t));
+	assert_int_equal(sqe->opcode, IORING_OP_FSYNC);
+	complete(t, 0);
+	assert_over(t, VIRTIO_BLK_S_OK);
+}
+
 /* --- A queue that stops --- */
 
 /* Whatever is in flight when the queue stops is the last of its request. */
@@ -352,16 +398,25 @@ static void stopped_range(void **state)
 	t->block.device.queues[0].running = false;
 	complete(t, 65536);
 	assert_over(t, VIRTIO_BLK_S_IOERR);
+	/* With nothing left to do but to sync. */
+	t->block.free_count = 0;
+	t->block.write_flags = RWF_DSYNC;
+	t->block.device.queues[0].running = true;
+	start_range(t, VIRTIO_BLK_T_DISCARD, 0, 8);
+	assert_non_null(next_op(t));
+	t->block.device.queues[0].running = false;
+	complete(t, 0);
+	assert_over(t, VIRTIO_BLK_S_IOERR);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		BLOCK_TEST(long_transfers), BLOCK_TEST(cached),
-		BLOCK_TEST(failures),       BLOCK_TEST(long_ranges),
-		BLOCK_TEST(zeroes_by_hand), BLOCK_TEST(discard_is_advice),
-
-		BLOCK_TEST(stopped),        BLOCK_TEST(stopped_range),
+		BLOCK_TEST(long_transfers),    BLOCK_TEST(cached),
+		BLOCK_TEST(failures),          BLOCK_TEST(long_ranges),
+		BLOCK_TEST(zeroes_by_hand),    BLOCK_TEST(discard_is_advice),
+		BLOCK_TEST(ranges_are_synced), BLOCK_TEST(zeroes_by_hand_are_synced),
+		BLOCK_TEST(stopped),           BLOCK_TEST(stopped_range),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
