@@ -119,6 +119,8 @@ static bool spin(struct virtio_queue *queue)
 			counter_add(&queue->stats->spin_hits, 1);
 			return true;
 		}
+		if (loop_has_more(virtio_loop(queue)))
+			break;
 	}
 	return false;
 }

@@ -134,6 +134,13 @@ void loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned events);
 /* done(op) in the next batch: to go on later without starving the others. */
 void loop_again(struct loop *loop, struct loop_op *op);
 
+/*
+ * Is there something to hand to the kernel, or to handle, besides what is being
+ * handled now? Costs a few reads of memory: for those who look for work of another kind before they let the loop sleep.
+ * Source: IORING_SETUP_TASKRUN_FLAG in io_uring_setup(2).
+ */
+bool loop_has_more(const struct loop *loop);
+
 /* Ask the kernel to give up on `op`; its `done` comes (with -ECANCELED, or its result). */
 void loop_cancel(struct loop *loop, struct loop_op *op);
 

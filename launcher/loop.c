@@ -8,7 +8,9 @@
  * The ring is created on the thread that uses it, because it is told that
  * there is a single issuer and that completion work may wait until that
  * thread asks for it (SINGLE_ISSUER, DEFER_TASKRUN, Linux 6.1): fewer
- * interruptions for the same work. An older kernel gets a plain ring.
+ * interruptions for the same work. That something waits is a flag in the
+ * ring's memory (TASKRUN_FLAG), for those who look at theirs before they sleep.
+ * An older kernel gets a plain ring.
  *
  * What a ring does for us is no system call, so no seccomp filter sees it: a
  * ring could open files where open() is forbidden. Hence each is restricted,
@@ -159,6 +161,14 @@ void loop_unwatch(struct loop_watch *watch)
 	loop_await(watch->loop, &watch->op);
 }
 
+bool loop_has_more(const struct loop *loop)
+{
+	/* Relaxed: a hint, read over and over. What it announces is fetched by a
+	 * system call, or through the acquire of the completion queue's tail. */
+	return io_uring_sq_ready(&loop->ring) > 0 || io_uring_cq_ready(&loop->ring) > 0 ||
+	       (__atomic_load_n(loop->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN);
+}
+
 /* Submit what is queued, wait for at least one completion, handle all there are. */
 static void loop_step(struct loop *loop)
 {
@@ -170,7 +180,9 @@ static void loop_step(struct loop *loop)
 	if (ret < 0 && ret != -EINTR && ret != -EBUSY && ret != -EAGAIN)
 		log_error("%s: io_uring: %s", loop->name, strerror(-ret));
 
-	while (io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
+	/* Asked first, because to peek at an empty queue may be a system call, and
+	 * would take what comes meanwhile before this batch has been published. */
+	while (io_uring_cq_ready(&loop->ring) > 0 && io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
 		struct loop_op *op = io_uring_cqe_get_data(cqe);
 		int result = cqe->res;
 		bool last = !(cqe->flags & IORING_CQE_F_MORE);
@@ -284,7 +296,7 @@ static int init_ring(struct io_uring *ring)
 {
 	int ret = io_uring_queue_init(RING_ENTRIES, ring,
 				      IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-					      IORING_SETUP_R_DISABLED);
+					      IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED);
 
 	if (ret == -EINVAL) /* before 6.1 */
 		ret = io_uring_queue_init(RING_ENTRIES, ring, IORING_SETUP_R_DISABLED);

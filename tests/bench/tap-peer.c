@@ -8,6 +8,7 @@
  *   tap-peer uring TAP COUNT BYTES DEPTH  io_uring, DEPTH writes a submission
  *   tap-peer uring-fixed ...        the same with the tap as a registered file
  *   tap-peer read TAP COUNT         plain read() from the tap
+ *   tap-peer read-uring TAP COUNT DEPTH  by io_uring, a registered file
  *   tap-peer read-live TAP COUNT [spin]  the same while frames arrive, beside a
  *                                   thread that spins as a polling guest does
  *
@@ -431,6 +432,52 @@ static void read_all(void)
 	report(before, 0, count, (double)(now() - begin) / 1e9, "");
 }
 
+/* The same by io_uring, DEPTH reads a submission, the tap a registered file. */
+static void read_uring(unsigned depth)
+{
+	struct counters before = read_counters();
+	struct pollfd pollfd = { .events = POLLIN };
+	static uint8_t buffers[BATCH][2048];
+	struct io_uring ring;
+	int fd = open_tap();
+	uint64_t begin;
+
+	if (depth > BATCH ||
+	    io_uring_queue_init(depth, &ring,
+				IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) < 0 ||
+	    io_uring_register_files(&ring, &fd, 1) < 0)
+		give_up("io_uring");
+	fill();
+	pollfd.fd = fd;
+	poll(&pollfd, 1, -1);
+	begin = now();
+	for (unsigned done = 0; done < count;) {
+		struct io_uring_cqe *cqe;
+		unsigned head, seen = 0;
+
+		for (unsigned i = 0; i < depth; i++) {
+			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+			io_uring_prep_read(sqe, 0, buffers[i], sizeof(buffers[i]), 0);
+			sqe->flags |= IOSQE_FIXED_FILE;
+		}
+		if (io_uring_submit_and_wait(&ring, depth) < 0)
+			give_up("io_uring_submit_and_wait");
+		io_uring_for_each_cqe(&ring, head, cqe)
+		{
+			errno = cqe->res < 0 ? -cqe->res : 0;
+			if (cqe->res == HEADER + FRAME)
+				done++;
+			else if (cqe->res != -EAGAIN)
+				give_up("read");
+			seen++;
+		}
+		io_uring_cq_advance(&ring, seen);
+	}
+	report(before, 0, count, (double)(now() - begin) / 1e9, "");
+	io_uring_queue_exit(&ring);
+}
+
 static unsigned number(const char *text)
 {
 	return (unsigned)strtoul(text, NULL, 10);
@@ -439,7 +486,7 @@ static unsigned number(const char *text)
 int main(int argc, char **argv)
 {
 	if (argc < 4)
-		give_up("usage: tap-peer run|write|uring|uring-fixed|read TAP COUNT ...");
+		give_up("usage: tap-peer run|write|uring|uring-fixed|read|read-uring TAP COUNT ...");
 	tap = argv[2];
 	count = number(argv[3]);
 	memcpy(frame, "\2\0\0\0\0\2\2\0\0\0\0\1\x88\xb5", 14);
@@ -456,6 +503,8 @@ int main(int argc, char **argv)
 		uring_all(number(argv[4]), number(argv[5]), false);
 	else if (strcmp(argv[1], "uring-fixed") == 0 && argc == 6)
 		uring_all(number(argv[4]), number(argv[5]), true);
+	else if (strcmp(argv[1], "read-uring") == 0 && argc == 5)
+		read_uring(number(argv[4]));
 	else if (strncmp(argv[1], "read", 4) == 0) {
 		if (argc > 4)
 			begin_thread(spin);

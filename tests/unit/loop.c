@@ -479,6 +479,37 @@ static void forbidden_call(void *arg)
 }
 
 /* No seccomp filter sees what a ring does, so the ring itself must not open anything. */
+/* Something to do shows while the thread is at work on something else. */
+static void look_call(void *arg)
+{
+	bool *seen = arg;
+	uint64_t one = 1;
+
+	seen[0] = loop_has_more(&loop);
+	if (write(watched.fd, &one, sizeof(one)) < 0)
+		abort();
+	for (unsigned i = 0; i < 100000000 && !loop_has_more(&loop); i++)
+		;
+	seen[1] = loop_has_more(&loop);
+}
+
+static void looking_for_more(void **state)
+{
+	bool seen[2];
+
+	(void)state;
+	watched.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	watched.told = eventfd(0, EFD_CLOEXEC);
+	loop_call(&loop, watch_call, NULL);
+	loop_call(&loop, look_call, seen);
+	wait_until_told();
+	loop_call(&loop, unwatch_call, NULL);
+	assert_false(seen[0]);
+	assert_true(seen[1]);
+	close(watched.fd);
+	close(watched.told);
+}
+
 static void operations_that_are_none_of_ours(void **state)
 {
 	unsigned allowed = 0;
@@ -503,6 +534,7 @@ int main(void)
 		TEST(again_starves_nobody),
 		TEST(watching),
 		TEST(call_while_draining),
+		TEST(looking_for_more),
 		TEST(operations_that_are_none_of_ours),
 	};
 
