@@ -142,7 +142,8 @@ static void adjust_for_direct(struct disk *disk)
 	disk->memory_align = direct_memory_align(disk->fd, disk->block_size);
 }
 
-/* Is the file open already, as another disk of ours? Those were opened before this one. */
+/* Is the file open already, as another disk of ours? Those were opened before this one,
+ * and are closed at an exec: what was passed to us is not. */
 static bool is_ours(int image)
 {
 	struct stat wanted, st;
@@ -150,7 +151,8 @@ static bool is_ours(int image)
 	if (fstat(image, &wanted) < 0)
 		return false;
 	for (int fd = STDERR_FILENO + 1; fd < image; fd++)
-		if (fstat(fd, &st) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
+		if ((fcntl(fd, F_GETFD) & FD_CLOEXEC) && fstat(fd, &st) == 0 &&
+		    st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
 			return true;
 	return false;
 }

@@ -56,15 +56,18 @@ static int read_header(const struct boot_file *file, struct setup_header *header
 	return 0;
 }
 
-/* Where it should go: where it prefers, or as low as it may if memory is short. 0: nowhere. */
+/*
+ * Where it should go. A kernel that prefers an address moves itself there if it is loaded
+ * below ("Boot protocol", pref_address): with less memory it would run over the end.
+ * 0: nowhere.
+ */
 static uint64_t choose_address(const struct setup_header *header, const struct memory *memory,
 			       uint64_t need)
 {
-	uint64_t align = header->kernel_alignment, low;
+	uint64_t align = header->kernel_alignment, low, wanted = header->pref_address;
 
-	if (header->pref_address >= LAYOUT_HIGH_RAM &&
-	    memory_at(memory, header->pref_address, need))
-		return header->pref_address;
+	if (wanted >= LAYOUT_HIGH_RAM) /* and not beyond what it can be entered at */
+		return wanted < LAYOUT_LOW_RAM_MAX && memory_at(memory, wanted, need) ? wanted : 0;
 	if (!header->relocatable_kernel || align == 0 || (align & (align - 1)))
 		return 0;
 	low = (LAYOUT_HIGH_RAM + align - 1) & ~(align - 1);

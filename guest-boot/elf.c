@@ -170,9 +170,10 @@ int elf_load(const struct boot_file *file, const struct memory *memory, struct k
 			  (unsigned long long)kernel->entry.rip);
 		return -1;
 	}
-	if (pvh_entry > UINT32_MAX) {
-		log_error("%s: its PVH entry 0x%llx is out of reach of 32-bit mode", file->name,
-			  (unsigned long long)pvh_entry);
+	/* Of 32-bit mode, and of the tables with which a kernel is entered in 64-bit mode. */
+	if (kernel->entry.rip > UINT32_MAX) {
+		log_error("%s: its entry 0x%llx is out of reach: kernels begin below 4 GiB",
+			  file->name, (unsigned long long)kernel->entry.rip);
 		return -1;
 	}
 	kernel->initrd_max = UINT64_MAX;

@@ -11,10 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Make the terminal raw, if standard input is one and we are in its foreground. Main. */
-void terminal_enter_raw(void);
+/*
+ * Make the terminal raw, if standard input is one and we are in its foreground. To be
+ * called again after SIGCONT, for that is when we may have come or gone there. Main.
+ */
+void terminal_enter(void);
 
-/* Give it back as it was; harmless when it is not raw. Any thread, any time. */
+/* Give it back as it was; harmless when it is not raw. Main. */
 void terminal_restore(void);
 
 /* The same for a signal handler: waits for no output that is still on its way. */

@@ -77,8 +77,8 @@ static void on_signal(void *context)
 			console_resize(lodge->console);
 		else if (signal == SIGUSR1)
 			stats_print();
-		else if (signal == SIGCONT) /* the shell had its terminal back meanwhile */
-			terminal_enter_raw();
+		else if (signal == SIGCONT) /* the shell had its terminal back, or still has */
+			terminal_enter();
 		else
 			ending_report(ENDING_SIGNAL + signal, "ended by signal %d (SIG%s)", signal,
 				      sigabbrev_np(signal));
@@ -355,7 +355,7 @@ static int run(struct lodge *lodge)
 		return ENDING_HOST;
 	}
 
-	terminal_enter_raw();
+	terminal_enter();
 	if (start_vcpus(lodge) < 0) {
 		terminal_restore();
 		return ENDING_HOST;

@@ -45,8 +45,10 @@ const struct sandbox_rule sandbox_common_rules[] = {
 	SANDBOX_CALL(exit),
 	SANDBOX_CALL(exit_group),
 
-	/* A crash of ours restores the terminal and raises its signal again. */
+	/* A crash of ours restores the terminal and raises its signal again. The second
+	 * of each such pair is what glibc uses from 2.42 on. */
 	SANDBOX_IOCTL(TCSETS),
+	SANDBOX_IOCTL(TCSETS2),
 	SANDBOX_CALL(getpid),
 	SANDBOX_CALL(gettid),
 	SANDBOX_END,
@@ -78,7 +80,9 @@ static const struct sandbox_rule main_rules[] = {
 
 	/* The terminal: raw, and as it was. */
 	SANDBOX_IOCTL(TCGETS),
+	SANDBOX_IOCTL(TCGETS2),
 	SANDBOX_IOCTL(TCSETSW),
+	SANDBOX_IOCTL(TCSETSW2),
 	SANDBOX_IOCTL(TIOCGPGRP),
 	SANDBOX_CALL(getpgrp),
 	SANDBOX_CALL(getpgid),

@@ -42,17 +42,35 @@ static void watch_for_crashes(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-void terminal_enter_raw(void)
+/* In the background it belongs to somebody else, and who reads or sets it is stopped. */
+static bool is_in_foreground(void)
 {
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+static void set_raw(bool is_raw)
+{
+	atomic_store(&raw, is_raw);
+	log_set_raw(is_raw);
+}
+
+void terminal_enter(void)
+{
+	static bool known;
 	struct termios mode;
 
-	/* In the background the terminal belongs to somebody else. */
-	if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp())
+	if (!isatty(STDIN_FILENO))
 		return;
-	if (!atomic_load(&raw)) {
+	if (!is_in_foreground()) {
+		set_raw(false);
+		return;
+	}
+	/* Once: a shell may give it back later as we had set it. */
+	if (!known) {
 		if (tcgetattr(STDIN_FILENO, &saved) < 0)
 			return;
 		watch_for_crashes();
+		known = true;
 	}
 	mode = saved;
 	cfmakeraw(&mode);
@@ -60,17 +78,17 @@ void terminal_enter_raw(void)
 		log_warning("cannot make the terminal raw: %s", strerror(errno));
 		return;
 	}
-	atomic_store(&raw, true);
-	log_set_raw(true);
+	set_raw(true);
 }
 
 void terminal_restore(void)
 {
-	if (!atomic_exchange(&raw, false))
+	if (!atomic_load(&raw))
 		return;
+	set_raw(false);
 	/* DRAIN: what the guest printed last leaves while "\n" is still its own. */
-	tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
-	log_set_raw(false);
+	if (is_in_foreground())
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
 }
 
 bool terminal_is_raw(void)

@@ -75,4 +75,16 @@ session "the console knows the terminal's size, and its change" \
 	stty rows 50 columns 120 < $spawn_out(slave,name)
 	want "size 120 x 50"
 '
+
+# In the background the terminal is somebody else's, and who sets it there is stopped.
+session "stopped, and ended in the background" "$guests/ending.elf end=wait" 143 '
+	want ready
+	set lodge [exec pgrep -P [exp_pid]]
+	exec kill -STOP $lodge
+	want "status 147"
+	exec kill -CONT $lodge
+	exec kill -TERM $lodge
+	exec timeout $env(LIMIT) tail --pid=$lodge -f /dev/null
+	send "wait %1; echo status \$?\r"
+'
 plan

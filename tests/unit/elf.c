@@ -401,14 +401,18 @@ static void entries_outside_memory(void **state)
 	}
 }
 
-/* PVH begins in 32-bit mode: RAM above 4 GiB is no place to begin there. */
-static void pvh_entry_above_4_gib(void **state)
+/* RAM above 4 GiB is no place to begin: not in 32-bit mode, as PVH does, and what 64-bit
+ * mode is entered with maps 4 GiB. */
+static void entries_above_4_gib(void **state)
 {
 	tear_down(state);
 	memory = unit_memory(3 * GIB + 64 * MIB);
 	file.text.p_paddr = 4 * GIB;
 	set_pvh_entry(4 * GIB + 0x10);
-	refuse("entry");
+	refuse("entry 0x100000010 is out of reach");
+	no_note();
+	file.header.e_entry = 4 * GIB + 0x10;
+	refuse("entry 0x100000010 is out of reach");
 }
 
 /* --- Truncation --- */
@@ -447,7 +451,7 @@ int main(void)
 		TEST(notes_cut_short),
 		TEST(notes_that_are_not_there),
 		TEST(entries_outside_memory),
-		TEST(pvh_entry_above_4_gib),
+		TEST(entries_above_4_gib),
 		TEST(truncated_anywhere),
 	};
 
