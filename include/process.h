@@ -2,10 +2,12 @@
  * process.h: what lodge does about being a process of this system, before it
  * is a machine: its standard files, its heap, its signals.
  *
- * main calls in, in this order, and nobody else.
+ * main calls in, and nobody else.
  */
 #ifndef LODGE_PROCESS_H
 #define LODGE_PROCESS_H
+
+#include <stdbool.h>
 
 /*
  * At the very start: standard files that are none of our own, one heap for all threads,
@@ -27,5 +29,8 @@ int process_receive_signals(void);
  * end a process end this one.
  */
 void process_accept_signals(int signal_fd);
+
+/* Is all on its way that was printed instead of running a guest? Prints the reason if not. */
+bool process_has_printed(void);
 
 #endif

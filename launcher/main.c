@@ -373,15 +373,6 @@ static int run(struct lodge *lodge)
 	return status == ENDING_POWEROFF && !written ? ENDING_HOST : status;
 }
 
-/* What was asked for instead of a guest has been printed; or not. */
-static int finish_text(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	log_error("cannot write to standard output: %m");
-	return ENDING_HOST;
-}
-
 int main(int argc, char **argv)
 {
 	static struct lodge lodge;
@@ -394,7 +385,7 @@ int main(int argc, char **argv)
 		status = run(&lodge);
 		break;
 	case OPTIONS_DONE:
-		status = finish_text();
+		status = process_has_printed() ? 0 : ENDING_HOST;
 		break;
 	case OPTIONS_BAD:
 		break;

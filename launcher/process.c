@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "process.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -96,4 +98,12 @@ void process_accept_signals(int signal_fd)
 	while (read(signal_fd, &info, sizeof(info)) > 0)
 		;
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+bool process_has_printed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	log_error("cannot write to standard output: %m");
+	return false;
 }
