@@ -136,7 +136,8 @@ void loop_again(struct loop *loop, struct loop_op *op);
 
 /*
  * Is there something to hand to the kernel, or to handle, besides what is being
- * handled now? Costs a few reads of memory: for those who look for work of another kind before they let the loop sleep.
+ * handled now? Costs a few reads of memory: for those who look for work of another
+ * kind before they let the loop sleep.
  * Source: IORING_SETUP_TASKRUN_FLAG in io_uring_setup(2).
  */
 bool loop_has_more(const struct loop *loop);
