@@ -486,7 +486,8 @@ static unsigned number(const char *text)
 int main(int argc, char **argv)
 {
 	if (argc < 4)
-		give_up("usage: tap-peer run|write|uring|uring-fixed|read|read-uring TAP COUNT ...");
+		give_up("usage: tap-peer run|write|uring|uring-fixed|read|read-uring TAP COUNT "
+			"...");
 	tap = argv[2];
 	count = number(argv[3]);
 	memcpy(frame, "\2\0\0\0\0\2\2\0\0\0\0\1\x88\xb5", 14);
