@@ -17,6 +17,8 @@
 #define ISR_QUEUE  1
 #define ISR_CONFIG 2
 
+#define SPINS_SKIPPED 63 /* at most, after one in vain: one less than a power of two */
+
 #define FIELD(name)                                                                                \
 	{                                                                                          \
 #name, offsetof(struct virtio_queue_stats, name)                                   \
@@ -108,20 +110,31 @@ void virtio_ignore_kicks(struct virtio_queue *queue)
 		virtqueue_disable_kicks(&queue->vq);
 }
 
-/* Look at the ring a few times more before asking for a kick: a kick saved, if
- * the driver is quick, for a bounded count of looks, if it is not. */
+/*
+ * Look at the ring a few times more before asking for a kick: a kick saved, if the driver is
+ * quick, for a bounded count of looks, if it is not. They are over when the loop has something
+ * else for us. Each run of looks in vain has twice as many after it left out, until one is not.
+ */
 static bool spin(struct virtio_queue *queue)
 {
 	virtio_publish(queue); /* nobody answers to what they have not seen */
+	if (queue->spins_to_skip > 0) {
+		queue->spins_to_skip--;
+		return false;
+	}
 	for (unsigned i = 0; i < queue->busy_poll; i++) {
 		counter_add(&queue->stats->spins, 1);
 		if (virtqueue_has_next(&queue->vq)) {
 			counter_add(&queue->stats->spin_hits, 1);
+			queue->vain_spins = 0;
 			return true;
 		}
 		if (loop_has_more(virtio_loop(queue)))
-			break;
+			return false;
 	}
+	queue->vain_spins =
+		queue->vain_spins < SPINS_SKIPPED ? 2 * queue->vain_spins + 1 : SPINS_SKIPPED;
+	queue->spins_to_skip = queue->vain_spins;
 	return false;
 }
 

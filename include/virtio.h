@@ -109,9 +109,11 @@ struct virtio_queue {
 	struct loop_watch kick_watch;
 	struct virtqueue vq;
 	bool running;
-	const struct irq *irq; /* raised for used buffers; NULL: the driver wants none */
-	bool kicked;           /* and nothing has been taken since */
-	unsigned busy_poll;    /* looks at an empty ring before asking for kicks; constant */
+	const struct irq *irq;  /* raised for used buffers; NULL: the driver wants none */
+	bool kicked;            /* and nothing has been taken since */
+	unsigned busy_poll;     /* looks at an empty ring before asking for kicks; constant */
+	unsigned vain_spins;    /* runs of looks left out after the last one in vain; grows */
+	unsigned spins_to_skip; /* of these, still to be left out; both the thread's */
 
 	/* On cache lines of its own, so that counting disturbs no other thread;
 	 * kept until the process ends, because statistics are printed last. */

@@ -47,4 +47,7 @@ seen "batch" "pci 1 1" --ablate batch
 
 net=tap,busy-poll=1000 seen "busy-poll" "pci 1 1"
 ok "busy-poll: looks at the ring are counted" test "$(counted spins)" -ge 1000
+net=tap,busy-poll=1 seen "busy-poll, in vain" "pci 1 1"
+ok "busy-poll, in vain: looks become rare ($(counted spins) of $(counted kicks), $(counted spin_hits) saw something)" \
+	test "$(counted spins)" -lt $(($(counted kicks) / 2 + 8 * $(counted spin_hits)))
 plan
