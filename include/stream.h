@@ -23,6 +23,7 @@
 
 #define STREAM_BUFFER (1u << 20) /* bytes of output waiting at most; a power of two */
 #define STREAM_INPUT  65536      /* bytes of input waiting at most */
+#define STREAM_READ   4096       /* and read at once, for others may share the file */
 
 struct stream {
 	struct loop *loop;

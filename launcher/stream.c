@@ -26,8 +26,7 @@
 #include "terminal.h"
 
 #define CTRL_A            0x01
-#define READ_MAX          4096 /* bytes; no more than that is taken from those who share the file */
-#define POLL_FAILURES_MAX 16   /* in a row, then there is no more input */
+#define POLL_FAILURES_MAX 16 /* in a row, then there is no more input */
 
 static bool is_pipe_or_terminal(int fd)
 {
@@ -223,7 +222,7 @@ static ssize_t read_input(struct stream *stream)
 	stream->input_start = 0;
 	stream->input_end = waiting;
 	len = read(stream->hasty_in < 0 ? stream->in : stream->hasty_in, fresh,
-		   room < READ_MAX ? room : READ_MAX);
+		   room < STREAM_READ ? room : STREAM_READ);
 	if (len > 0)
 		stream->input_end += terminal_is_raw() ? filter_escapes(stream, fresh, (size_t)len)
 						       : (size_t)len;

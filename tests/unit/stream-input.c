@@ -122,7 +122,7 @@ static void input_ends(void **state)
 
 static void input_longer_than_a_read(void **state)
 {
-	static char text[3 * STREAM_INPUT + 1];
+	static char text[3 * STREAM_READ + 1];
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(text) - 1; i++)
@@ -132,8 +132,8 @@ static void input_longer_than_a_read(void **state)
 	start_stream(t.in[READ_END], -1);
 	wait_for_offers(3);
 	stop_stream();
-	assert_int_equal(t.taken_len, 3 * STREAM_INPUT);
-	assert_memory_equal(t.taken, text, 3 * STREAM_INPUT);
+	assert_int_equal(t.taken_len, 3 * STREAM_READ);
+	assert_memory_equal(t.taken, text, 3 * STREAM_READ);
 	assert_silent(finish_stream());
 }
 
